@@ -1,0 +1,1 @@
+"""Roots of functions at any order of convergence, with brackets."""
