@@ -1,0 +1,229 @@
+"""Saved folders: whole or not there, and never trusted unread."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minent
+from minent import artifacts
+from minent.errors import (
+    ArtifactError,
+    ChangedFileError,
+    FolderExistsError,
+    NewerFormatError,
+    WrongKindError,
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    size: int = 3
+
+
+def save(folder: Path, *, text: str = "hello", overwrite: bool = False, seconds: float = 1.0) -> None:
+    with artifacts.writing(
+        folder, kind="note", format=2, config=Config(), seeds={"all": 7}, overwrite=overwrite
+    ) as draft:
+        (draft.path / "inner").mkdir()
+        (draft.path / "inner" / "text.txt").write_text(text, encoding="utf-8")
+        draft.facts["length"] = np.int64(len(text))
+        draft.measured["seconds"] = seconds
+
+
+def test_what_was_saved_is_read(tmp_path: Path) -> None:
+    save(tmp_path / "note")
+    manifest = artifacts.read_manifest(tmp_path / "note", kind="note", format=2)
+    assert manifest.config == {"size": 3}
+    assert manifest.seeds == {"all": 7}
+    assert manifest.facts == {"length": 5}
+    assert list(manifest.files) == ["inner/text.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["note"]
+
+
+def test_seconds_do_not_enter_the_digest(tmp_path: Path) -> None:
+    save(tmp_path / "a", seconds=1.0)
+    save(tmp_path / "b", seconds=2.0)
+    save(tmp_path / "c", text="other")
+    a, b, c = (artifacts.read_manifest(tmp_path / name) for name in "abc")
+    assert a.digest == b.digest != c.digest
+    assert a.measured != b.measured
+
+
+@pytest.mark.parametrize(
+    ("harm", "error", "words"),
+    [
+        (lambda folder: (folder / "inner/text.txt").write_text("hellO"), ChangedFileError, "digest"),
+        (lambda folder: (folder / "inner/text.txt").write_text("hi"), ChangedFileError, "2 bytes, but 5"),
+        (lambda folder: (folder / "inner/text.txt").unlink(), ChangedFileError, "missing"),
+        (lambda folder: (folder / "manifest.json").unlink(), ArtifactError, "no manifest.json"),
+        (lambda folder: (folder / "manifest.json").write_text("{"), ArtifactError, "damaged"),
+        (lambda folder: (folder / "manifest.json").write_text("[]"), ArtifactError, "damaged"),
+    ],
+)
+def test_damage_is_named(tmp_path: Path, harm, error: type[Exception], words: str) -> None:
+    save(tmp_path / "note")
+    harm(tmp_path / "note")
+    with pytest.raises(error, match=words):
+        artifacts.read_manifest(tmp_path / "note")
+
+
+def rewrite(folder: Path, **changes: object) -> None:
+    """Change the manifest as an attacker who can compute digests would."""
+    path = folder / "manifest.json"
+    content = json.loads(path.read_text()) | changes
+    body = {name: value for name, value in content.items() if name not in ("measured", "digest")}
+    path.write_text(json.dumps(content | {"digest": artifacts.digest_of(body)}))
+
+
+def test_a_changed_manifest_is_named(tmp_path: Path) -> None:
+    save(tmp_path / "note")
+    path = tmp_path / "note" / "manifest.json"
+    path.write_text(path.read_text().replace('"size": 3', '"size": 4'))
+    with pytest.raises(ChangedFileError, match="was changed"):
+        artifacts.read_manifest(tmp_path / "note")
+
+
+def test_wrong_kind_and_newer_format_are_refused_by_name(tmp_path: Path) -> None:
+    save(tmp_path / "note")
+    with pytest.raises(WrongKindError, match="'note', but 'tokenizer'"):
+        artifacts.read_manifest(tmp_path / "note", kind="tokenizer")
+    with pytest.raises(NewerFormatError, match="format 2"):
+        artifacts.read_manifest(tmp_path / "note", kind="note", format=1)
+    with pytest.raises(WrongKindError, match="'note'"):
+        minent.load(tmp_path / "note")
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/hostname", "inner/../../secret"])
+def test_no_path_leaves_the_folder(tmp_path: Path, name: str) -> None:
+    save(tmp_path / "note")
+    (tmp_path / "secret").write_text("x")
+    rewrite(tmp_path / "note", files={name: {"bytes": 1, "sha256": artifacts.digest_file(tmp_path / "secret")}})
+    with pytest.raises(ChangedFileError, match="outside"):
+        artifacts.read_manifest(tmp_path / "note")
+
+
+def test_no_link_leaves_the_folder(tmp_path: Path) -> None:
+    save(tmp_path / "note")
+    outside = tmp_path / "outside.txt"
+    outside.write_text("hello")
+    (tmp_path / "note/inner/text.txt").unlink()
+    (tmp_path / "note/inner/text.txt").symlink_to(outside)
+    with pytest.raises(ChangedFileError, match="outside"):
+        artifacts.read_manifest(tmp_path / "note")
+
+
+def test_an_existing_folder_is_kept_unless_told(tmp_path: Path) -> None:
+    save(tmp_path / "note", text="old")
+    with pytest.raises(FolderExistsError, match="overwrite"):
+        save(tmp_path / "note", text="new")
+    assert (tmp_path / "note/inner/text.txt").read_text() == "old"
+    save(tmp_path / "note", text="new", overwrite=True)
+    assert (tmp_path / "note/inner/text.txt").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["note"]
+
+
+def test_what_is_no_artifact_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.txt").write_text("years of work")
+    with pytest.raises(FolderExistsError, match="holds no manifest"):
+        save(tmp_path / "home", overwrite=True)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(FolderExistsError, match="in the way"):
+        save(tmp_path / "file", overwrite=True)
+
+
+def write_half(folder: Path, error: Exception) -> None:
+    with artifacts.writing(folder, kind="note", format=2, overwrite=True) as draft:
+        (draft.path / "half").write_text("half")
+        raise error
+
+
+def test_an_error_inside_leaves_the_old(tmp_path: Path) -> None:
+    save(tmp_path / "note", text="old")
+    with pytest.raises(ZeroDivisionError):
+        write_half(tmp_path / "note", ZeroDivisionError())
+    assert (tmp_path / "note/inner/text.txt").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["note"]
+
+
+def test_a_full_disk_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"cannot write .* free some space"):
+        write_half(tmp_path / "note", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_too_large_for_the_disk_is_one_clear_error(tmp_path: Path) -> None:
+    """The kernel itself refuses the write, as on a full disk, in the middle of the arrays."""
+    script = (
+        "import resource, signal, sys\n"
+        "import numpy as np\n"
+        "from minent import artifacts\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
+        "try:\n"
+        "    with artifacts.writing(sys.argv[1], kind='note', format=2) as draft:\n"
+        "        artifacts.save_arrays(draft.path / 'a.safetensors', {'a': np.zeros(100_000)})\n"
+        "except artifacts.ArtifactError as error:\n"
+        "    sys.exit(str(error))\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "note")], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    assert "cannot write" in run.stderr
+    assert run.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_killed_writer_leaves_the_old_and_its_leftovers_go(tmp_path: Path) -> None:
+    save(tmp_path / "note", text="old")
+    script = (
+        "import os, signal, sys\n"
+        "from minent import artifacts\n"
+        "with artifacts.writing(sys.argv[1], kind='note', format=2, overwrite=True) as draft:\n"
+        "    (draft.path / 'half').write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script, str(tmp_path / "note")], check=False)
+    assert run.returncode == -signal.SIGKILL
+    assert (tmp_path / "note/inner/text.txt").read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 2
+    save(tmp_path / "note", text="new", overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["note"]
+
+
+def test_arrays_keep_values_and_bytes(tmp_path: Path) -> None:
+    arrays = {"b": np.arange(6, dtype=np.int64).reshape(2, 3).T, "a": np.array([0.5, np.nan], dtype=np.float32)}
+    artifacts.save_arrays(tmp_path / "one.safetensors", arrays)
+    artifacts.save_arrays(tmp_path / "two.safetensors", dict(reversed(arrays.items())))
+    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
+    loaded = artifacts.load_arrays(tmp_path / "one.safetensors")
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(loaded[name], array)
+        assert loaded[name].dtype == array.dtype
+    (tmp_path / "one.safetensors").write_bytes(b"\x80\x04pickle?")
+    with pytest.raises(ArtifactError, match="safetensors"):
+        artifacts.load_arrays(tmp_path / "one.safetensors")
+
+
+@given(st.lists(st.text(), max_size=5), st.lists(st.text(), max_size=5))
+def test_text_digests_tell_sequences_apart(left: list[str], right: list[str]) -> None:
+    assert (artifacts.digest_texts(left) == artifacts.digest_texts(right)) == (left == right)
+
+
+def test_array_digests_tell_shape_and_type_apart() -> None:
+    array = np.zeros(4, dtype=np.int32)
+    digests = {artifacts.digest_arrays(a) for a in (array, array.reshape(2, 2), array.astype(np.int64)[:2], array[:3])}
+    assert len(digests) == 4
