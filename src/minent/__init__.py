@@ -62,6 +62,7 @@ def load(folder: str | Path) -> Any:
         ArtifactError: No folder, no manifest, an unknown kind, a newer format, or a changed or missing file.
 
     Example:
+        >>> import minent
         >>> minent.load("no-such-folder")
         Traceback (most recent call last):
             ...
