@@ -1,0 +1,86 @@
+"""Multi-head attention, the baseline that every other mixer is measured against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from minent.encoders.skeleton import EncoderConfig
+
+ROTARY_BASE = 10_000.0
+
+
+class SelfAttention(nn.Module):
+    """Scaled dot-product attention with rotary positions, from `in_dim` to `out_dim` channels.
+
+    Positions enter as rotations, so a score depends on the distance of two tokens alone: no table bounds the length,
+    and padding on either side changes nothing.
+
+    Args:
+        in_dim: Channels in.
+        out_dim: Channels out.
+        heads: Number of heads.
+        head_dim: Channels of one head, even.
+
+    Source:
+        Vaswani et al. (2017), arXiv 1706.03762; J. Su et al. (2021), arXiv 2104.09864 (rotary positions).
+
+    Example:
+        >>> layer = SelfAttention(8, 6, heads=1, head_dim=4)
+        >>> layer(torch.zeros(2, 3, 8), torch.ones(2, 3, dtype=torch.bool)).shape
+        torch.Size([2, 3, 6])
+    """
+
+    def __init__(self, in_dim: int, out_dim: int, heads: int, head_dim: int) -> None:
+        super().__init__()
+        self.heads, self.head_dim = heads, head_dim
+        self.project = nn.Linear(in_dim, 3 * heads * head_dim, bias=False)
+        self.out = nn.Linear(heads * head_dim, out_dim, bias=False)
+
+    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        """Mix `inputs (batch, length, in_dim)` over the tokens that `mask (batch, length)` calls real."""
+        batch, length, _ = inputs.shape
+        split = self.project(inputs).view(batch, length, 3, self.heads, self.head_dim)
+        queries, keys, values = split.permute(2, 0, 3, 1, 4)
+        visible = mask | ~mask.any(dim=1, keepdim=True)  # a row of nothing but padding sees itself, and stays finite
+        mixed = F.scaled_dot_product_attention(
+            _rotate(queries), _rotate(keys), values, attn_mask=visible[:, None, None, :]
+        )
+        return self.out(mixed.transpose(1, 2).reshape(batch, length, -1))
+
+
+def _rotate(vectors: Tensor) -> Tensor:
+    """Turn each pair of channels by an angle that grows with the position."""
+    length, dim = vectors.shape[-2:]
+    exponents = torch.arange(0, dim, 2, dtype=torch.float32) / dim
+    angles = torch.arange(length, dtype=torch.float32)[:, None] * ROTARY_BASE**-exponents
+    cosine, sine = angles.cos(), angles.sin()
+    first, second = vectors.chunk(2, dim=-1)
+    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
+
+
+class Attention(SelfAttention):
+    """The `attention` mixer: `config.heads` heads that share `config.dim` channels.
+
+    Args:
+        config: The encoder's config.
+
+    Example:
+        >>> from minent.encoders import EncoderConfig
+        >>> Attention(EncoderConfig(mixer="attention", vocab_size=9, dim=16, heads=2)).head_dim
+        8
+    """
+
+    mixes_channels = False
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__(config.dim, config.dim, config.heads, config.dim // config.heads)
+
+    @staticmethod
+    def macs_per_token(config: EncoderConfig) -> int:
+        """Multiply-adds of one forward pass per token, at full length."""
+        return 4 * config.dim**2 + 2 * config.max_length * config.dim

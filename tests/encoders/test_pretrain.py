@@ -1,0 +1,168 @@
+"""Pretraining: it learns, it repeats itself, it can be stopped and resumed to the very same encoder."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import minent
+from minent.encoders import MIXERS, EncoderConfig, PretrainConfig, PretrainedEncoder, pretrain
+from minent.encoders.pretrain import planned_steps
+from minent.errors import InputError
+from minent.runtime import Progress
+
+SHAPE = EncoderConfig(vocab_size=40, dim=16, layers=2, max_length=32, heads=2)
+SHORT = PretrainConfig(steps=6, batch_size=4, checkpoint_seconds=0)
+
+
+def texts(count: int = 200, length: int = 14) -> tuple[np.ndarray, np.ndarray]:
+    """Counting modulo 37 from a drawn start: every token follows from its neighbours, none from its frequency."""
+    first = np.random.default_rng(0).integers(0, 37, (count, 1))
+    ids = 3 + (first + np.arange(length)) % 37
+    return ids.astype(np.int32).ravel(), np.arange(0, ids.size + 1, length)
+
+
+class Stop(Exception):
+    """Something else went wrong."""
+
+
+def stop_at(step: int, error: type[BaseException] = Stop):
+    def report(event: Progress) -> None:
+        if event.done == step:
+            raise error
+
+    return report
+
+
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_it_learns_what_follows_from_the_neighbours(mixer: str) -> None:
+    config = PretrainConfig(steps=160, batch_size=8, learning_rate=5e-3, prompt_share=0.1)
+    trained = pretrain(*texts(), dataclasses.replace(SHAPE, mixer=mixer), config)
+    held_out = trained.facts["held_out"]
+    assert held_out["unit"] == "bits per token"
+    assert held_out["unigram"] == pytest.approx(np.log2(37), abs=0.1)
+    assert held_out["loss"] < 0.9 * held_out["unigram"]
+    curve = [point["loss"] for point in trained.facts["curve"]]
+    assert curve[-1] < 0.9 * curve[0]
+    assert trained.facts["curve"][-1]["step"] == 160
+
+
+def test_the_same_seed_gives_the_same_encoder_and_torch_is_left_alone() -> None:
+    ids, starts = texts()
+    before, copy = torch.get_rng_state(), ids.copy()
+    first = pretrain(ids, starts, SHAPE, SHORT)
+    torch.rand(1)
+    second = pretrain(ids, starts, SHAPE, SHORT)
+    other = pretrain(ids, starts, SHAPE, dataclasses.replace(SHORT, seed=1))
+    assert first.digest == second.digest != other.digest
+    assert first.facts == second.facts
+    assert np.array_equal(ids, copy)
+    torch.set_rng_state(before)
+    pretrain(ids, starts, SHAPE, SHORT)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("error", [Stop, KeyboardInterrupt])
+def test_a_resumed_run_ends_where_an_unbroken_one_does(tmp_path: Path, error: type[BaseException]) -> None:
+    shape = dataclasses.replace(SHAPE, dropout=0.1)
+    unbroken = pretrain(*texts(), shape, SHORT)
+    folder = tmp_path / "checkpoint"
+    if error is Stop:
+        with pytest.raises(Stop):
+            pretrain(*texts(), shape, SHORT, checkpoint=folder, progress=stop_at(3, error))
+    else:
+        kept = pretrain(*texts(), shape, SHORT, checkpoint=folder, progress=stop_at(3, error))
+        assert kept.facts["stopped"] == "stopped by the user after 3 of 6 steps"
+        assert kept.facts["steps"] == 3
+    events: list[Progress] = []
+    resumed = pretrain(*texts(), shape, SHORT, checkpoint=folder, resume=True, progress=events.append)
+    assert [event.done for event in events] == [4, 5, 6]
+    assert resumed.digest == unbroken.digest
+    assert resumed.facts == unbroken.facts
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoint"
+    pretrain(*texts(), SHAPE, SHORT, checkpoint=folder, resume=True)  # nothing there yet: it starts
+    with pytest.raises(InputError, match="another config"):
+        pretrain(*texts(), SHAPE, dataclasses.replace(SHORT, seed=5), checkpoint=folder, resume=True)
+    with pytest.raises(InputError, match="other texts"):
+        pretrain(*texts(count=50), SHAPE, SHORT, checkpoint=folder, resume=True)
+
+
+def test_steps_are_planned_without_a_clock_and_the_clock_is_a_guard() -> None:
+    config = PretrainConfig(budget_seconds=100)
+    steps = planned_steps(SHAPE, config, tokens=10**9)
+    assert planned_steps(SHAPE, dataclasses.replace(config, budget_seconds=200), 10**9) == pytest.approx(
+        2 * steps, abs=1
+    )
+    assert planned_steps(SHAPE, config, tokens=32 * 32) == 12  # max_passes
+    assert planned_steps(SHAPE, dataclasses.replace(config, steps=7), tokens=1) == 7
+    hurried = PretrainConfig(budget_seconds=1e-3, batch_size=1)
+    stopped = pretrain(*texts(), dataclasses.replace(SHAPE, layers=1), hurried)
+    assert stopped.facts["stopped"].startswith("stopped by the clock after 1 of")
+
+
+def test_bits_per_byte_and_the_initial_vectors() -> None:
+    ids, starts = texts()
+    initial = np.random.default_rng(0).normal(size=(40, 16)).astype(np.float32)
+    per_token = pretrain(ids, starts, SHAPE, SHORT, initial=initial)
+    per_byte = pretrain(ids, starts, SHAPE, SHORT, initial=initial, piece_bytes=np.full(40, 4))
+    assert per_byte.facts["held_out"]["unit"] == "bits per byte"
+    assert per_byte.facts["held_out"]["loss"] == pytest.approx(per_token.facts["held_out"]["loss"] / 4)
+    still = dataclasses.replace(SHORT, steps=1, learning_rate=1e-12)
+    rows = pretrain(ids, starts, SHAPE, still, initial=initial).encoder.embedding.weight.detach().numpy()[:40]
+    np.testing.assert_allclose(rows, initial * (0.02 / initial.std(ddof=1)), rtol=1e-5)
+
+
+def test_features_of_texts() -> None:
+    trained = pretrain(*texts(), SHAPE, SHORT)
+    rows = [[5, 6, 7], [], [9], list(range(3, 40)) * 3, [5, 6, 7]]
+    ids = np.array([token for row in rows for token in row], dtype=np.int32)
+    starts = np.cumsum([0, *map(len, rows)])
+    features = trained.embed(ids, starts)
+    assert features.shape == (5, 16)
+    assert features.dtype == np.float32
+    assert not features[1].any()
+    np.testing.assert_allclose(features[0], features[4], atol=1e-6)
+    np.testing.assert_allclose(trained.embed(ids[:3], np.array([0, 3]))[0], features[0], atol=1e-5)
+    assert trained.embed(ids[:0], np.array([0])).shape == (0, 16)
+
+
+def test_load_gives_what_save_had(tmp_path: Path) -> None:
+    trained = pretrain(*texts(), SHAPE, SHORT)
+    trained.save(tmp_path / "first")
+    trained.save(tmp_path / "second")
+    loaded = minent.load(tmp_path / "first")
+    assert isinstance(loaded, PretrainedEncoder)
+    assert (loaded.digest, loaded.config, loaded.pretrain_config) == (trained.digest, SHAPE, SHORT)
+    assert (loaded.facts, loaded.measured, loaded.inputs) == (trained.facts, trained.measured, trained.inputs)
+    assert np.array_equal(loaded.embed(*texts()), trained.embed(*texts()))
+    first, second = (minent.artifacts.read_manifest(tmp_path / name) for name in ("first", "second"))
+    assert first.digest == second.digest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "config", "message"),
+    [
+        ({}, {"prompt_length": 30}, "prompt_length is 30"),
+        ({"initial": np.zeros((3, 16))}, {}, r"\(40, 16\) are needed"),
+        ({"initial": np.full((40, 16), np.nan)}, {}, "finite vectors"),
+        ({"piece_bytes": np.ones(3)}, {}, "piece_bytes has shape"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments: dict, config: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        pretrain(*texts(), SHAPE, dataclasses.replace(SHORT, **config), **arguments)
+
+
+def test_empty_and_tiny_texts() -> None:
+    with pytest.raises(InputError, match="ids are empty"):
+        pretrain(np.zeros(0, dtype=np.int32), np.array([0, 0]), SHAPE, SHORT)
+    tiny = pretrain(np.array([5], dtype=np.int32), np.array([0, 1]), SHAPE, SHORT)
+    assert tiny.facts["held_out"] is None
+    assert np.isfinite(tiny.embed(np.array([5]), np.array([0, 1]))).all()
