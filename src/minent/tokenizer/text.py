@@ -1,0 +1,114 @@
+"""Text becomes bytes: one buffer for many texts, row starts beside it, and the lines that no piece may cross."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minent.errors import InputError
+from minent.runtime import thread_count
+
+_LONGEST_CHUNK = 10_000  # characters; a longer line is cut, in training only
+_LEAST_BYTES_PER_THREAD = 2**17
+
+
+class Rows(NamedTuple):
+    """Byte strings end to end: row i is `buffer[starts[i]:starts[i + 1]]`."""
+
+    buffer: np.ndarray  # uint8, read-only
+    starts: np.ndarray  # int64, one more than there are rows
+
+
+def join(parts: list[bytes]) -> Rows:
+    """Lay byte strings end to end.
+
+    Example:
+        >>> join([b"ab", b"", b"c"]).starts
+        array([0, 2, 2, 3])
+    """
+    starts = np.zeros(len(parts) + 1, dtype=np.int64)
+    np.cumsum(np.fromiter(map(len, parts), dtype=np.int64, count=len(parts)), out=starts[1:])
+    return Rows(np.frombuffer(b"".join(parts), dtype=np.uint8), starts)
+
+
+def normalize(text: str, normalization: str, place: str = "text") -> str:
+    """Check that `text` is text, and bring it to its normal form.
+
+    Raises:
+        InputError: It is no `str`. `place` names it.
+    """
+    if not isinstance(text, str):
+        raise InputError(f"{place} is {type(text).__name__}; it takes str. Decode bytes first: value.decode().")
+    return unicodedata.normalize("NFC", text) if normalization == "nfc" else text
+
+
+def to_utf8(text: str, place: str = "text") -> bytes:
+    """Encode to UTF-8.
+
+    Raises:
+        InputError: A lone surrogate, which no UTF-8 text can hold; `place` and its position are named.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{place}[{error.start}] is U+{ord(text[error.start]):04X}, half of a surrogate pair, which is no "
+            f"character. Clean the text first: text.encode('utf-8', 'replace').decode()."
+        ) from None
+
+
+def chunks(text: str, isolate_digits: bool) -> list[str]:
+    """Cut a text for training: every chunk is a line with the line ends behind it, or a digit where digits stand alone.
+
+    Example:
+        >>> chunks("a\\n\\nb7c", isolate_digits=True)
+        ['a\\n\\n', 'b', '7', 'c']
+    """
+    return (_CHUNK_OR_DIGIT if isolate_digits else _CHUNK).findall(text)
+
+
+_CHUNK = re.compile(rf".{{,{_LONGEST_CHUNK}}}\n{{1,100}}|.{{1,{_LONGEST_CHUNK}}}")
+_CHUNK_OR_DIGIT = re.compile(rf"\d|[^\n\d]{{,{_LONGEST_CHUNK}}}\n{{1,100}}|[^\n\d]{{1,{_LONGEST_CHUNK}}}")
+
+
+def gather(texts: Iterable[str], normalization: str, isolate_digits: bool) -> tuple[Rows, int]:
+    """Read all texts once, as chunks of bytes.
+
+    Returns:
+        The chunks, and how many texts there were.
+
+    Raises:
+        InputError: A bare string instead of an iterable, or no character at all.
+    """
+    if isinstance(texts, (str, bytes)):
+        raise InputError(f"texts is one {type(texts).__name__}; it takes an iterable of str. Write [text].")
+    parts: list[bytes] = []
+    number = -1
+    for number, text in enumerate(texts):
+        place = f"texts[{number}]"
+        normal = normalize(text, normalization, place)
+        to_utf8(normal, place)
+        parts.extend(map(str.encode, chunks(normal, isolate_digits)))
+    if not parts:
+        raise InputError(f"texts holds {number + 1} texts and no character. Give some text to learn from.")
+    return join(parts), number + 1
+
+
+def over_shards(work: Callable[[int, int], Any], starts: np.ndarray) -> list[Any]:
+    """Call `work(first, last)` on ranges of rows of about equal bytes, on as many threads as are allowed and worth it.
+
+    Returns:
+        The results in the order of the rows; where the ranges end depends on the threads, so `work` must not care.
+    """
+    count = int(min(thread_count(), 1 + (starts[-1] - starts[0]) // _LEAST_BYTES_PER_THREAD, max(len(starts) - 1, 1)))
+    if count == 1:
+        return [work(0, len(starts) - 1)]
+    cuts = np.searchsorted(starts, np.linspace(starts[0], starts[-1], count + 1)[1:-1])
+    ends = [0, *cuts.tolist(), len(starts) - 1]
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(work, ends[:-1], ends[1:]))
