@@ -1,0 +1,366 @@
+"""The loss that belongs to each map. Classes lie on the last axis; targets are class indices or distributions.
+
+Fenchel-Young losses (`entmax_loss`, `sparsemax_loss`) have gradient `p - y`, are never negative, and are exactly zero
+once the right score leads by `1 / (alpha - 1)`. The others are negative log likelihoods.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from minent.errors import InputError, did_you_mean
+from minent.simplex.maps import check_order, taylor_logits, topk_logits
+from minent.simplex.perturb import check_noise, log_perturb_rows
+from minent.simplex.rows import open_rows, positive
+from minent.simplex.sparse import check_alpha, entmax_rows
+
+_REDUCTIONS = ("mean", "sum", "none")
+
+
+def softmax_loss(
+    scores: torch.Tensor, target: torch.Tensor, *, reduction: str = "mean", ignore_index: int = -100
+) -> torch.Tensor:
+    """Cross entropy of softmax: `logsumexp(z) - <z, y>`. Convex in the scores; gradient `p - y`.
+
+    Args:
+        scores: Floating point `(..., classes)`; `-inf` masks a class.
+        target: Class indices `(...)`, or distributions of the shape of `scores`.
+        reduction: `"mean"` over the rows that count, `"sum"`, or `"none"` for one loss per row.
+        ignore_index: A class index whose rows count nothing.
+
+    Returns:
+        A number, or losses `(...)` when the reduction is `"none"`.
+
+    Raises:
+        InputError: Shapes that do not fit, an index that is no class, or an unknown reduction.
+
+    Source:
+        kexue.fm/archives/10145.
+
+    Example:
+        >>> softmax_loss(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
+        tensor(0.6931)
+    """
+    rows, y = _open(scores, target, reduction, ignore_index)
+    return y.reduce(torch.logsumexp(rows, -1) - y.expect(rows), scores.dtype)
+
+
+def margin_softmax_loss(
+    scores: torch.Tensor,
+    target: torch.Tensor,
+    *,
+    margin: float = 0.35,
+    scale: float = 30.0,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+) -> torch.Tensor:
+    """Cross entropy after the right class has been put back by a margin: train by classes, use by distance.
+
+    The right score is replaced, never subtracted from a finished sum, so no loss turns negative in float32.
+
+    Args:
+        scores: Cosines `(..., classes)`, for which the default margin and scale are meant; or other scores.
+        target: Class indices `(...)`, or distributions of the shape of `scores`.
+        margin: How far the right class must lead, at least 0, in units of the scores.
+        scale: What the scores are multiplied by, above zero.
+        reduction: `"mean"` over the rows that count, `"sum"`, or `"none"` for one loss per row.
+        ignore_index: A class index whose rows count nothing.
+
+    Returns:
+        A number, or losses `(...)` when the reduction is `"none"`.
+
+    Raises:
+        InputError: A margin below 0, a scale not above 0, or what `softmax_loss` refuses.
+
+    Source:
+        Wang et al. (2018), AM-Softmax; kexue.fm/archives/8656.
+
+    Example:
+        >>> margin_softmax_loss(torch.tensor([[0.35, 0.0]]), torch.tensor([0]))  # leads by just the margin
+        tensor(0.6931)
+    """
+    if isinstance(margin, torch.Tensor) or not 0.0 <= margin < math.inf:
+        raise InputError(f"margin is {margin!r}; it takes a plain number from 0 upward.")
+    positive("scale", scale)
+    rows, y = _open(scores, target, reduction, ignore_index)
+    rows = scale * (rows - margin * y.matrix(rows))
+    return y.reduce(torch.logsumexp(rows, -1) - y.expect(rows), scores.dtype)
+
+
+def taylor_softmax_loss(
+    scores: torch.Tensor,
+    target: torch.Tensor,
+    *,
+    order: int = 2,
+    monotone: bool = True,
+    centred: bool = False,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+) -> torch.Tensor:
+    """Negative log likelihood under `taylor_softmax`.
+
+    Args:
+        scores: Floating point `(..., classes)`; `-inf` masks a class.
+        target: Class indices `(...)`, or distributions of the shape of `scores`.
+        order: Even, 2 to 20.
+        monotone: As in `taylor_softmax`. Scores below the minimum get no gradient then.
+        centred: As in `taylor_softmax`.
+        reduction: `"mean"` over the rows that count, `"sum"`, or `"none"` for one loss per row.
+        ignore_index: A class index whose rows count nothing.
+
+    Returns:
+        A number, or losses `(...)` when the reduction is `"none"`.
+
+    Raises:
+        InputError: An odd order, or what `softmax_loss` refuses.
+
+    Source:
+        Vincent, de Brébisson and Bouthillier (2015); kexue.fm/archives/10145.
+
+    Example:
+        >>> taylor_softmax_loss(torch.tensor([[1.0, 0.0, -1.0]]), torch.tensor([0]))  # -log 0.625
+        tensor(0.4700)
+    """
+    check_order(order)
+    rows, y = _open(scores, target, reduction, ignore_index)
+    rows = taylor_logits(rows, order, monotone, centred)
+    return y.reduce(torch.logsumexp(rows, -1) - y.expect(rows), scores.dtype)
+
+
+def topk_softmax_loss(
+    scores: torch.Tensor,
+    target: torch.Tensor,
+    *,
+    k: int,
+    include_target: bool = True,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+) -> torch.Tensor:
+    """Cross entropy against the k largest scores and the right one; the rest get no gradient.
+
+    Args:
+        scores: Floating point `(..., classes)`; `-inf` masks a class.
+        target: Class indices `(...)`, or distributions of the shape of `scores`.
+        k: How many to keep, from 1 to the number of classes.
+        include_target: Let the right class into the sum where it is not among the k. False is the published loss,
+            which leaves it out: then its gradient is -1 however far behind it is.
+        reduction: `"mean"` over the rows that count, `"sum"`, or `"none"` for one loss per row.
+        ignore_index: A class index whose rows count nothing.
+
+    Returns:
+        A number, or losses `(...)` when the reduction is `"none"`.
+
+    Raises:
+        InputError: k out of range, or what `softmax_loss` refuses.
+
+    Source:
+        kexue.fm/archives/8046 and 10145.
+
+    Example:
+        >>> topk_softmax_loss(torch.tensor([[2.0, 2.0, 0.0]]), torch.tensor([0]), k=2)
+        tensor(0.6931)
+    """
+    rows, y = _open(scores, target, reduction, ignore_index)
+    kept = topk_logits(rows, k)
+    if include_target:
+        kept = torch.where(y.matrix(rows) > 0, rows, kept)
+    return y.reduce(torch.logsumexp(kept, -1) - y.expect(rows), scores.dtype)
+
+
+def perturb_max_loss(
+    scores: torch.Tensor,
+    target: torch.Tensor,
+    *,
+    noise: str = "normal",
+    scale: float = 1.0,
+    nodes: int = 128,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+) -> torch.Tensor:
+    """Negative log likelihood under `perturb_max`.
+
+    Args:
+        scores: Floating point `(..., classes)`; `-inf` masks a class.
+        target: Class indices `(...)`, or distributions of the shape of `scores`.
+        noise: `"normal"` or `"gumbel"`.
+        scale: What the noise is multiplied by, above zero.
+        nodes: Points of the quadrature, 16 to 4096.
+        reduction: `"mean"` over the rows that count, `"sum"`, or `"none"` for one loss per row.
+        ignore_index: A class index whose rows count nothing.
+
+    Returns:
+        A number, or losses `(...)` when the reduction is `"none"`.
+
+    Raises:
+        InputError: What `perturb_max` or `softmax_loss` refuses.
+
+    Source:
+        kexue.fm/archives/10145 and 9085.
+
+    Example:
+        >>> perturb_max_loss(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
+        tensor(0.6931)
+    """
+    check_noise(noise, scale, nodes)
+    rows, y = _open(scores, target, reduction, ignore_index)
+    return y.reduce(-y.expect(log_perturb_rows(rows / scale, noise, nodes)), scores.dtype)
+
+
+def sparsemax_loss(
+    scores: torch.Tensor, target: torch.Tensor, *, reduction: str = "mean", ignore_index: int = -100
+) -> torch.Tensor:
+    """Fenchel-Young loss of sparsemax: `entmax_loss` with alpha = 2.
+
+    Args:
+        scores: Floating point `(..., classes)`; `-inf` masks a class.
+        target: Class indices `(...)`, or distributions of the shape of `scores`.
+        reduction: `"mean"` over the rows that count, `"sum"`, or `"none"` for one loss per row.
+        ignore_index: A class index whose rows count nothing.
+
+    Returns:
+        A number, or losses `(...)` when the reduction is `"none"`.
+
+    Raises:
+        InputError: What `softmax_loss` refuses.
+
+    Source:
+        Martins and Astudillo (2016); kexue.fm/archives/10145.
+
+    Example:
+        >>> sparsemax_loss(torch.tensor([[1.0, 0.0], [0.5, 0.0]]), torch.tensor([0, 0]), reduction="none")
+        tensor([0.0000, 0.0625])
+    """
+    return entmax_loss(scores, target, 2.0, reduction=reduction, ignore_index=ignore_index)
+
+
+def entmax_loss(
+    scores: torch.Tensor,
+    target: torch.Tensor,
+    alpha: float = 1.5,
+    *,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+) -> torch.Tensor:
+    """Fenchel-Young loss of entmax: convex, gradient `p - y`, zero once the right score leads by `1 / (alpha - 1)`.
+
+    Args:
+        scores: Floating point `(..., classes)`; `-inf` masks a class.
+        target: Class indices `(...)`, or distributions of the shape of `scores`.
+        alpha: At least 1; 1 is the divergence of softmax (cross entropy less the entropy of the target).
+        reduction: `"mean"` over the rows that count, `"sum"`, or `"none"` for one loss per row.
+        ignore_index: A class index whose rows count nothing.
+
+    Returns:
+        A number, or losses `(...)` when the reduction is `"none"`.
+
+    Raises:
+        InputError: An alpha that `entmax` refuses, or what `softmax_loss` refuses.
+
+    Source:
+        Blondel, Martins and Niculae (2020), "Learning with Fenchel-Young losses"; kexue.fm/archives/10145.
+
+    Example:
+        >>> entmax_loss(torch.tensor([[2.0, 0.0], [0.0, 0.0]]), torch.tensor([0, 0]), reduction="none")
+        tensor([0.0000, 0.3905])
+    """
+    alpha = check_alpha(alpha)
+    rows, y = _open(scores, target, reduction, ignore_index)
+    rows = rows - rows.detach().amax(-1, keepdim=True)  # no loss changes: p and y both sum to one
+    largest = _Conjugate.apply(rows, entmax_rows(alpha)(rows), alpha)
+    return y.reduce(largest + y.negentropy(alpha) - y.expect(rows), scores.dtype)
+
+
+class _Conjugate(torch.autograd.Function):
+    """`max_p <p, z> - Omega(p)`, given its maximiser. Its gradient is p itself, so nothing flows through `Omega`."""
+
+    @staticmethod
+    def forward(rows: torch.Tensor, p: torch.Tensor, alpha: float) -> torch.Tensor:  # type: ignore[override]
+        return _inner(p, rows) - _negentropy(p, alpha)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+        ctx.save_for_backward(inputs[1])
+
+    @staticmethod
+    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None]:  # type: ignore[override]
+        return upstream.unsqueeze(-1) * ctx.saved_tensors[0], None, None
+
+
+def _negentropy(p: torch.Tensor, alpha: float) -> torch.Tensor:
+    """Tsallis: `sum p (p**e - 1) / (alpha e)` with `e = alpha - 1`, which tends to `sum p log p`."""
+    log_p = torch.log(torch.where(p > 0, p, 1.0))
+    e = alpha - 1.0
+    return (p * (torch.expm1(e * log_p) / (alpha * e) if e else log_p)).sum(-1)
+
+
+def _inner(y: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """`<y, z>`, where a masked score counts nothing if `y` is zero there."""
+    return (y * torch.where(y == 0, 0.0, rows)).sum(-1)
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What rows are compared with: class indices, spread into a matrix only where one is needed, or distributions."""
+
+    values: torch.Tensor
+    counted: torch.Tensor  # 1 for a row that counts, 0 for one that is ignored
+    reduction: str
+
+    @property
+    def soft(self) -> bool:
+        return self.values.is_floating_point()
+
+    def expect(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return `<y, z>` of each row."""
+        return _inner(self.values, rows) if self.soft else rows.gather(-1, self.values.unsqueeze(-1)).squeeze(-1)
+
+    def matrix(self, rows: torch.Tensor) -> torch.Tensor:
+        return self.values if self.soft else torch.zeros_like(rows).scatter(-1, self.values.unsqueeze(-1), 1.0)
+
+    def negentropy(self, alpha: float) -> torch.Tensor:
+        return _negentropy(self.values, alpha) if self.soft else torch.zeros_like(self.counted)
+
+    def reduce(self, losses: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        losses = torch.where(self.counted > 0, losses, 0.0)
+        if self.reduction == "none":
+            return losses.to(dtype)
+        total = losses.sum()
+        return (total if self.reduction == "sum" else total / self.counted.sum().clamp(min=1)).to(dtype)
+
+
+def _open(
+    scores: torch.Tensor, target: torch.Tensor, reduction: str, ignore_index: int
+) -> tuple[torch.Tensor, _Target]:
+    """Check scores and target; rows that count nothing become zeros, so that nothing in them can spoil a gradient."""
+    rows = open_rows(scores)
+    if reduction not in _REDUCTIONS:
+        hint = did_you_mean(str(reduction), _REDUCTIONS)
+        raise InputError(f"reduction is {reduction!r}; it is 'mean', 'sum' or 'none'.{hint}")
+    if not isinstance(target, torch.Tensor):
+        raise InputError(f"target is a {type(target).__name__}; give a torch tensor, such as torch.tensor(target).")
+    if target.is_floating_point():
+        _check_shape(target, scores.shape, "distributions")
+        return rows, _Target(target.to(rows.dtype), torch.ones_like(rows[..., 0]), reduction)
+    _check_shape(target, scores.shape[:-1], "class indices")
+    target = target.long()
+    counted = target != ignore_index
+    wrong = counted & ((target < 0) | (target >= scores.shape[-1]))
+    if wrong.any():
+        raise InputError(
+            f"target holds {int(target[wrong][0])}, but scores have {scores.shape[-1]} classes "
+            f"({int(wrong.sum())} of {target.numel()} are outside). Are scores and target from one set of labels?"
+        )
+    rows = rows.masked_fill(~counted.unsqueeze(-1), 0.0)
+    return rows, _Target(target.masked_fill(~counted, 0), counted.to(rows.dtype), reduction)
+
+
+def _check_shape(target: torch.Tensor, expected: torch.Size, form: str) -> None:
+    if target.shape != expected:
+        raise InputError(
+            f"target has shape {tuple(target.shape)} and dtype {target.dtype}; as {form} it must have shape "
+            f"{tuple(expected)}. Classes lie on the last axis of the scores."
+        )

@@ -1,0 +1,56 @@
+"""The door of the room: check the scores, bring the rows to the last axis, compute in float32 or wider, and undo it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+
+from minent.errors import InputError
+
+RowMap = Callable[[torch.Tensor], torch.Tensor]
+
+
+def rowwise(row_map: RowMap, scores: torch.Tensor, dim: int) -> torch.Tensor:
+    """Apply a map of rows `(..., d)` along any axis of `scores`; the result has the shape and dtype of `scores`."""
+    rows = open_rows(scores, dim)
+    return row_map(rows).movedim(-1, dim).to(scores.dtype)
+
+
+def open_rows(scores: torch.Tensor, dim: int = -1) -> torch.Tensor:
+    """Return checked scores with `dim` moved last, half precision widened to float32."""
+    if not isinstance(scores, torch.Tensor):
+        raise InputError(f"scores are a {type(scores).__name__}; give a torch tensor, such as torch.as_tensor(scores).")
+    if not scores.is_floating_point():
+        raise InputError(f"scores have dtype {scores.dtype}; give floating point, such as scores.float().")
+    if scores.ndim == 0 or not -scores.ndim <= dim < scores.ndim:
+        raise InputError(f"dim is {dim}, but scores have shape {tuple(scores.shape)}; give an axis that they have.")
+    if scores.shape[dim] == 0:
+        raise InputError(f"scores of shape {tuple(scores.shape)} have no entries along dim {dim}; give at least one.")
+    rows = scores.movedim(dim, -1)
+    return rows.float() if rows.dtype in (torch.float16, torch.bfloat16) else rows
+
+
+def shifted(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the rows less their largest entry, and which rows are wholly masked (those become zeros).
+
+    The shift is a constant to autograd: it serves maps that are shift invariant.
+    """
+    peak = rows.detach().amax(-1, keepdim=True)
+    blank = peak == -math.inf
+    return (rows - peak.masked_fill(blank, 0.0)).masked_fill(blank, 0.0), blank
+
+
+def positive(name: str, value: float) -> float:
+    """Return a number that must be finite and above zero."""
+    if isinstance(value, torch.Tensor) or not (0.0 < value < math.inf):
+        raise InputError(f"{name} is {value!r}; it takes a plain number above zero.")
+    return float(value)
+
+
+def whole(name: str, value: int, least: int, most: int) -> int:
+    """Return a whole number that must lie in `[least, most]`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InputError(f"{name} is {value!r}; it takes a whole number from {least} to {most}.")
+    return value
