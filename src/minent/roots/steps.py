@@ -10,7 +10,10 @@ Source: J. Su, kexue.fm/archives/590 (inverse Taylor); A. S. Householder (1970),
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
+
+from minent.errors import InputError
 
 
 def householder_step(coefficients: Sequence[Any]) -> Any:
@@ -21,6 +24,12 @@ def householder_step(coefficients: Sequence[Any]) -> Any:
 
     Args:
         coefficients: `[a_0 .. a_K]`, `K >= 1`, with `a_1` not zero.
+
+    Returns:
+        The step `h`, in the type and shape of the coefficients; `O(K**2)` operations.
+
+    Source:
+        Householder (1970), chapter 4, written in Taylor coefficients.
 
     Example:
         >>> householder_step([-1.0, 2.0])  # Newton
@@ -50,6 +59,12 @@ def inverse_taylor_step(coefficients: Sequence[Any]) -> Any:
     Args:
         coefficients: `[a_0 .. a_K]`, `K >= 1`, with `a_1` not zero.
 
+    Returns:
+        The step `h`, in the type and shape of the coefficients; `O(K**3)` operations.
+
+    Source:
+        J. Su, kexue.fm/archives/590.
+
     Example:
         >>> from fractions import Fraction
         >>> inverse_taylor_step([Fraction(-1), Fraction(2), Fraction(1)])  # 1/2 - 1/2 (1/2)**2
@@ -63,13 +78,56 @@ def inverse_taylor_step(coefficients: Sequence[Any]) -> Any:
     return total * u
 
 
+def invert_series(coefficients: Sequence[Any]) -> list[Any]:
+    """Return the Taylor coefficients of the inverse function.
+
+    Where `f(x + h) = a_0 + a_1 h + ... + a_K h**K`, the displacement that gives the value `v` is
+    `h = b_0 + b_1 (v - a_0) + ... + b_K (v - a_0)**K`, and `b_0` is zero. Whole numbers are taken as Fractions, so
+    they and Fractions give an exact answer.
+
+    Args:
+        coefficients: `[a_0 .. a_K]`, `K >= 1`, with `a_1` not zero.
+
+    Returns:
+        `[b_0 .. b_K]`; `O(K**3)` operations.
+
+    Raises:
+        InputError: Fewer than two coefficients, or `a_1` is zero, so that no inverse series exists.
+
+    Source:
+        The recurrence of `invert_scaled`; J. Su, kexue.fm/archives/590 gives its first terms.
+
+    Example:
+        >>> print(*invert_series([0, 1, 1, 0, 0, 0]))  # h + h**2: signed Catalan numbers
+        0 1 -1 2 -5 14
+    """
+    if len(coefficients) < 2:
+        raise InputError(f"coefficients has {len(coefficients)} terms; an inverse needs [a_0, a_1] at least.")
+    exact = [Fraction(a) if isinstance(a, int) else a for a in coefficients]
+    slope = exact[1]
+    if not hasattr(slope, "shape") and slope == 0:
+        raise InputError("coefficients[1] is 0, so the function has no inverse series here; expand at another point.")
+    inverse, power = [exact[0] * 0], slope
+    for b in invert_scaled([a / slope for a in exact[1:]]):
+        inverse.append(b / power)
+        power = power * slope
+    return inverse
+
+
 def invert_scaled(scaled: Sequence[Any]) -> list[Any]:
     """Return `[b_1 .. b_K]` such that `h = sum b_k u**k` solves `u = h + A_2 h**2 + ... + A_K h**K`.
 
-    `b_k = -sum_{j=2..k} A_j P_{j,k}`, where `P_{j,k}` is the coefficient of `u**k` in `h(u)**j`. Cost `O(K**3)`.
+    `b_k = -sum_{j=2..k} A_j P_{j,k}`, where `P_{j,k} = sum_{i=1..k-j+1} b_i P_{j-1,k-i}` is the coefficient of `u**k`
+    in `h(u)**j`.
 
     Args:
         scaled: `[1, A_2 .. A_K]`.
+
+    Returns:
+        `[b_1 .. b_K]`, `b_1 = 1`; `O(K**3)` operations.
+
+    Source:
+        Equating powers of `u`; J. Su, kexue.fm/archives/590 gives the first terms.
 
     Example:
         >>> invert_scaled([1, 1, 0, 0])  # h + h**2: signed Catalan numbers
@@ -77,14 +135,11 @@ def invert_scaled(scaled: Sequence[Any]) -> list[Any]:
     """
     zero = scaled[0] * 0
     inverse = [scaled[0]]
+    powers = [inverse]  # powers[j - 1][k - 1] is P_{j,k}; the first power is the inverse itself, so it grows with it
     for k in range(2, len(scaled) + 1):
-        # powers[m] is the coefficient of u**m in h(u)**j; for j >= 2 only b_1 .. b_{k-1} enter it.
-        powers = [zero, *inverse, zero]
-        total = zero
+        powers.append([zero] * (k - 1))
         for j in range(2, k + 1):
-            powers = [
-                sum((inverse[i - 1] * powers[m - i] for i in range(1, min(m, k - 1) + 1)), zero) for m in range(k + 1)
-            ]
-            total = total - scaled[j - 1] * powers[k]
-        inverse.append(total)
+            lower = powers[j - 2]
+            powers[j - 1].append(sum((inverse[i - 1] * lower[k - i - 1] for i in range(1, k - j + 2)), zero))
+        inverse.append(-sum((scaled[j - 1] * powers[j - 1][k - 1] for j in range(2, k + 1)), zero))
     return inverse
