@@ -1,0 +1,84 @@
+"""What can be chosen about word vectors, and the rule for their dimension."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from minent.errors import InputError, did_you_mean, listing
+
+KERNELS = ("dot",)
+TABLES = ("separate", "shared")
+WEIGHTINGS = ("linear", "flat")
+
+
+@dataclass(frozen=True)
+class VectorsConfig:
+    """How co-occurrences are counted and how the vectors are fitted to them.
+
+    Attributes:
+        dim: Length of a vector, or None for `dimension_for(vocab_size)`.
+        kernel: How two vectors make a score; `"dot"` is the inner product.
+        tables: `"separate"`: a token has one vector as centre and another as neighbour, as in Skip-gram, and the
+            first is kept; `"shared"`: it has one vector for both, as a book has one place in the library.
+        window: How many tokens to either side are neighbours.
+        weighting: `"linear"`: a neighbour at distance d counts `window + 1 - d` times; `"flat"`: once.
+        context_power: The scores are added to `context_power * log p(j)`. At 1 vectors carry pointwise mutual
+            information; at 0 they must also spell out how frequent each token is.
+        subsample: Tokens more frequent than this share are counted as if kept with probability `sqrt(subsample /
+            share)`: in expectation, without drawing. 0 counts every token whole.
+        max_iterations: Steps of L-BFGS after the start from the singular vectors; 0 keeps the start.
+        text_smoothing: The `a` of the SIF weight `a / (a + p)` in text vectors.
+        seed: Seed of the randomised SVD.
+
+    Raises:
+        InputError: A value outside its range, by name.
+
+    Example:
+        >>> VectorsConfig(dim=64).window
+        10
+    """
+
+    dim: int | None = None
+    kernel: str = "dot"
+    tables: str = "separate"
+    window: int = 10
+    weighting: str = "linear"
+    context_power: float = 1.0
+    subsample: float = 1e-3
+    max_iterations: int = 5
+    text_smoothing: float = 1e-3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, choices in (("kernel", KERNELS), ("tables", TABLES), ("weighting", WEIGHTINGS)):
+            value = getattr(self, name)
+            if value not in choices:
+                hint = did_you_mean(str(value), choices)
+                raise InputError(f"{name} is {value!r}; there is {listing(choices)}.{hint}")
+        for name, least in (("dim", 1), ("window", 1), ("max_iterations", 0)):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < least):
+                raise InputError(f"{name} is {value!r}; it takes a whole number, {least} or more.")
+        for name in ("context_power", "subsample"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise InputError(f"{name} is {value!r}; it takes a finite number, 0 or more.")
+        if not (math.isfinite(self.text_smoothing) and self.text_smoothing > 0):
+            raise InputError(f"text_smoothing is {self.text_smoothing!r}; it takes a finite number above 0.")
+
+
+def dimension_for(vocab_size: int) -> int:
+    """Return the length that vectors of `vocab_size` tokens need: `8.33 ln N`, rounded up to a multiple of 8.
+
+    Args:
+        vocab_size: Number of tokens, 1 or more.
+
+    Source:
+        J. Su, kexue.fm/archives/7695: the entropy of the pairs must fit into the kernel.
+
+    Example:
+        >>> dimension_for(8000), dimension_for(100_000)
+        (80, 96)
+    """
+    return max(8, 8 * math.ceil(8.33 * math.log(max(vocab_size, 1)) / 8))

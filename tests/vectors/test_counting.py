@@ -1,0 +1,51 @@
+"""Neighbour counts agree with plain loops and refuse what is not rows of ids."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.vectors import reference
+
+from minent.errors import InputError
+from minent.vectors import cooccurrence, counting
+
+rows_of_ids = st.lists(st.lists(st.integers(0, 5), max_size=12), max_size=6)
+
+
+def packed(rows):
+    starts = np.cumsum([0, *map(len, rows)]).astype(np.int64)
+    return np.array([id_ for row in rows for id_ in row], dtype=np.int32), starts
+
+
+@settings(deadline=None, max_examples=60)
+@given(rows_of_ids, st.integers(1, 6), st.sampled_from(["linear", "flat"]), st.integers(1, 9))
+def test_counts_agree_with_plain_loops_however_the_work_is_cut(rows, window, weighting, at_once):
+    ids, starts = packed(rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "_PAIRS_AT_ONCE", at_once * window)
+        counts = cooccurrence(ids, starts, vocab_size=6, window=window, weighting=weighting)
+    assert counts.dtype == np.int64
+    assert np.array_equal(counts.toarray(), reference.cooccurrence(ids, starts, 6, window, weighting))
+
+
+@pytest.mark.parametrize(
+    ("ids", "starts", "said"),
+    [
+        ([0, 9], [0, 2], r"ids\[1\] is 9, but vocab_size is 3"),
+        ([0, -1], [0, 2], r"ids\[1\] is -1"),
+        ([0, 1], [0, 1], r"starts must go from 0 to len\(ids\) = 2"),
+        ([0, 1], [0, 2, 1, 2], "never fall"),
+        ([0.5, 1], [0, 2], "whole numbers"),
+        ([0, 1], [], "starts must go"),
+    ],
+)
+def test_rows_that_are_none_are_refused(ids, starts, said):
+    with pytest.raises(InputError, match=said):
+        cooccurrence(np.array(ids), np.array(starts), vocab_size=3)
+
+
+def test_unknown_weighting_is_refused():
+    with pytest.raises(InputError, match="weighting"):
+        cooccurrence(np.array([0]), np.array([0, 1]), vocab_size=3, weighting="cosine")
