@@ -133,6 +133,29 @@ def test_features_of_texts() -> None:
     assert trained.embed(ids[:0], np.array([0])).shape == (0, 16)
 
 
+def test_a_text_vector_is_the_weighted_mean_of_its_windows() -> None:
+    trained = pretrain(*texts(), SHAPE, SHORT)
+    pooling, ids = trained.pooling, np.array([*range(3, 40), *range(5, 36)], dtype=np.int32)
+    total, mass = np.zeros(16), 0.0
+    for begin in range(0, len(ids), SHAPE.max_length):
+        window = torch.from_numpy(ids[None, begin : begin + SHAPE.max_length].astype(np.int64))
+        with torch.inference_mode():
+            state = trained.encoder.states(window, torch.ones(window.shape, dtype=torch.bool))[1]
+        for token, vector in zip(window[0].tolist(), state[0].double().numpy()):
+            total += pooling.weights[token] * (vector - vector.mean()) / vector.std()
+            mass += pooling.weights[token]
+    wanted = total / mass - pooling.centre
+    wanted -= (wanted @ pooling.common) * pooling.common
+    np.testing.assert_allclose(trained.embed(ids, np.array([0, len(ids)]))[0], wanted, atol=1e-4)
+    assert abs(trained.embed(*texts()).mean(axis=0)).max() < 1e-2  # the centre of the training texts
+
+
+def test_frequent_tokens_weigh_less() -> None:
+    ids = np.array([3] * 90 + [4] * 10, dtype=np.int32)
+    weights = pretrain(ids, np.arange(0, 101, 10), SHAPE, SHORT).pooling.weights
+    assert weights[3] < weights[4] < weights[5]
+
+
 def test_load_gives_what_save_had(tmp_path: Path) -> None:
     trained = pretrain(*texts(), SHAPE, SHORT)
     trained.save(tmp_path / "first")
@@ -141,6 +164,11 @@ def test_load_gives_what_save_had(tmp_path: Path) -> None:
     assert isinstance(loaded, PretrainedEncoder)
     assert (loaded.digest, loaded.config, loaded.pretrain_config) == (trained.digest, SHAPE, SHORT)
     assert (loaded.facts, loaded.measured, loaded.inputs) == (trained.facts, trained.measured, trained.inputs)
+    assert [path.name for path in sorted((tmp_path / "first").iterdir())] == [
+        "manifest.json",
+        "pooling.safetensors",
+        "weights.safetensors",
+    ]
     assert np.array_equal(loaded.embed(*texts()), trained.embed(*texts()))
     first, second = (minent.artifacts.read_manifest(tmp_path / name) for name in ("first", "second"))
     assert first.digest == second.digest

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from minent import artifacts
 from minent.encoders import masking
 from minent.encoders.batches import check_rows, cut
+from minent.encoders.pooling import Pooling
 from minent.encoders.pretrained import PretrainedEncoder, load_weights, weights_of
 from minent.encoders.session import torch_session
 from minent.encoders.skeleton import EMBEDDING_STD, PAD_ID, Encoder, EncoderConfig
@@ -67,8 +68,8 @@ class PretrainConfig:
     budget_seconds: float = 120.0
     steps: int | None = None
     max_passes: float = 12.0
-    batch_size: int = 32
-    learning_rate: float = 2e-3
+    batch_size: int = 8
+    learning_rate: float = 4e-3
     warmup: float = 0.05
     weight_decay: float = 0.05
     mask_rate: float = 0.30
@@ -107,7 +108,7 @@ def planned_steps(encoder: EncoderConfig, config: PretrainConfig, tokens: int) -
 
     Example:
         >>> planned_steps(EncoderConfig(vocab_size=8000), PretrainConfig(budget_seconds=120), tokens=10**6)
-        259
+        1037
     """
     if config.steps is not None:
         return config.steps
@@ -181,7 +182,8 @@ def pretrain(
         run.train(text, folder, progress)
         facts = run.facts() | {"texts": len(starts) - 1, "train_tokens": len(text[0])}
         facts["held_out"] = evaluate(run.encoder.eval(), *held_text, unigram, piece_bytes, config.seed)
-    return PretrainedEncoder(run.encoder, config, facts, run.measured(), inputs)
+        pooling = Pooling.fit(run.encoder, *text, np.exp(unigram), config.seed)
+    return PretrainedEncoder(run.encoder, pooling, config, facts, run.measured(), inputs)
 
 
 # --- the data ---------------------------------------------------------------------------------------------------------

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from minent import artifacts
-from minent.encoders.batches import by_length, check_rows, cut, pad
-from minent.encoders.session import torch_session
+from minent.encoders.batches import check_rows
+from minent.encoders.pooling import Pooling
 from minent.encoders.skeleton import Encoder, EncoderConfig
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ class PretrainedEncoder:
 
     Attributes:
         encoder: The torch module, in evaluation mode.
+        pooling: How `embed` makes one vector of many.
         pretrain_config: How it was trained.
         facts: Held-out loss, its baseline, the loss curve, sizes: plain, deterministic data.
         measured: Seconds and tokens per second.
@@ -35,6 +35,7 @@ class PretrainedEncoder:
     """
 
     encoder: Encoder
+    pooling: Pooling
     pretrain_config: PretrainConfig
     facts: dict[str, Any]
     measured: dict[str, Any] = field(default_factory=dict)
@@ -52,10 +53,10 @@ class PretrainedEncoder:
         return artifacts.digest_arrays(*(weights[name] for name in sorted(weights)))
 
     def embed(self, ids: np.ndarray, starts: np.ndarray) -> np.ndarray:
-        """Return one feature vector per text: the mean of its tokens before the last block.
+        """Return one feature vector per text: a mean over its tokens, see `minent.encoders.pooling`.
 
-        The last block bends its output toward the words to be predicted; the one before says more about the text. A
-        text longer than `max_length` is read in windows, and the mean runs over all of them.
+        Frequent tokens weigh less, and the common direction of the training texts is taken out. A text longer than
+        `max_length` is read in windows.
 
         Args:
             ids: Token ids of all texts end to end, each in `[0, vocab_size)`.
@@ -67,16 +68,7 @@ class PretrainedEncoder:
         Raises:
             InputError: See `minent.encoders.batches.check_rows`.
         """
-        ids, starts = check_rows(ids, starts, self.config.vocab_size)
-        windows, owners = cut(starts, self.config.max_length)
-        totals = np.zeros((len(starts) - 1, self.config.dim), dtype=np.float64)
-        with torch_session(), torch.inference_mode():
-            for rows in by_length(np.diff(windows)):
-                inputs, mask = pad(ids, windows, rows)
-                state = self.encoder.states(inputs, mask)[-2]
-                summed = (F.layer_norm(state, state.shape[-1:]) * mask[:, :, None]).sum(dim=1)
-                np.add.at(totals, owners[rows], summed.numpy())
-        return (totals / np.maximum(np.diff(starts), 1)[:, None]).astype(np.float32)
+        return self.pooling.embed(self.encoder, *check_rows(ids, starts, self.config.vocab_size))
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write the encoder as a folder of kind `"encoder"`.
@@ -94,6 +86,7 @@ class PretrainedEncoder:
             folder, kind=KIND, format=FORMAT, config=config, seeds=seeds, overwrite=overwrite
         ) as draft:
             artifacts.save_arrays(draft.path / "weights.safetensors", weights_of(self.encoder))
+            artifacts.save_arrays(draft.path / "pooling.safetensors", vars(self.pooling))
             draft.facts.update(self.facts)
             draft.measured.update(self.measured)
             draft.inputs.update(self.inputs)
@@ -113,8 +106,9 @@ class PretrainedEncoder:
         manifest = artifacts.read_manifest(folder, kind=KIND, format=FORMAT)
         encoder = Encoder(EncoderConfig(**manifest.config["encoder"]))
         load_weights(encoder, artifacts.load_arrays(Path(folder) / "weights.safetensors"))
+        pooling = Pooling(**artifacts.load_arrays(Path(folder) / "pooling.safetensors"))
         config = PretrainConfig(**manifest.config["pretrain"])
-        return cls(encoder.eval(), config, manifest.facts, manifest.measured, manifest.inputs)
+        return cls(encoder.eval(), pooling, config, manifest.facts, manifest.measured, manifest.inputs)
 
 
 def weights_of(module: nn.Module) -> dict[str, np.ndarray]:

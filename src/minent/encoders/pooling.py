@@ -1,0 +1,80 @@
+"""One vector per text from one vector per token: frequent tokens weigh less, and what all texts share is taken out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from minent.encoders.batches import by_length, cut, pad
+from minent.encoders.session import torch_session
+from minent.encoders.skeleton import Encoder
+
+RARE = 1e-3  # a token of this frequency weighs one half
+SAMPLE = 2048
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """How an encoder's token vectors become text vectors.
+
+    The vectors are those before the last block, which itself bends them toward the words to be predicted.
+
+    Attributes:
+        weights: Weight of each id, `RARE / (RARE + frequency)`, float32 `(vocab_size,)`.
+        centre: Mean text vector of the training texts, float32 `(dim,)`.
+        common: The direction in which they differ most, of length one; it says little about their subject.
+
+    Source:
+        Arora, Liang & Ma (2017), "A simple but tough-to-beat baseline for sentence embeddings" (SIF).
+    """
+
+    weights: np.ndarray
+    centre: np.ndarray
+    common: np.ndarray
+
+    @classmethod
+    def fit(
+        cls, encoder: Encoder, ids: np.ndarray, starts: np.ndarray, frequencies: np.ndarray, seed: int = 0
+    ) -> Pooling:
+        """Measure the centre and the common direction on a sample of texts.
+
+        Args:
+            encoder: The encoder.
+            ids: Token ids of all texts end to end.
+            starts: Where each text starts, then `len(ids)`.
+            frequencies: Share of each id among all, `(vocab_size,)`.
+            seed: Of the sample.
+        """
+        weights = (RARE / (RARE + frequencies)).astype(np.float32)
+        texts = np.random.default_rng([seed, 4]).permutation(len(starts) - 1)[:SAMPLE]
+        sample = [ids[starts[text] : starts[text + 1]] for text in texts]
+        vectors = weighted_means(encoder, weights, np.concatenate(sample), np.cumsum([0, *map(len, sample)]))
+        centre = vectors.mean(axis=0)
+        _, _, directions = np.linalg.svd(vectors - centre, full_matrices=False)
+        return cls(weights, centre.astype(np.float32), directions[0].astype(np.float32))
+
+    def embed(self, encoder: Encoder, ids: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """Return the text vectors, float32 `(len(starts) - 1, dim)`; zeros for an empty text."""
+        vectors = weighted_means(encoder, self.weights, ids, starts) - self.centre
+        vectors -= np.outer(vectors @ self.common, self.common)
+        vectors[np.diff(starts) == 0] = 0
+        return vectors.astype(np.float32)
+
+
+def weighted_means(encoder: Encoder, weights: np.ndarray, ids: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Return the weighted mean of each text's token vectors, float64; a long text is read in windows."""
+    windows, owners = cut(starts, encoder.config.max_length)
+    totals = np.zeros((len(starts) - 1, encoder.config.dim))
+    weight_of = torch.from_numpy(weights)
+    with torch_session(), torch.inference_mode():
+        for rows in by_length(np.diff(windows)):
+            inputs, mask = pad(ids, windows, rows)
+            state = encoder.states(inputs, mask)[-2]
+            counted = weight_of[inputs] * mask
+            summed = (F.layer_norm(state, state.shape[-1:]) * counted[:, :, None]).sum(dim=1)
+            np.add.at(totals, owners[rows], summed.double().numpy())
+    mass = np.bincount(np.repeat(np.arange(len(totals)), np.diff(starts)), weights[ids], minlength=len(totals))
+    return totals / np.maximum(mass, 1e-12)[:, None]
