@@ -7,10 +7,10 @@ import time
 import numpy as np
 import scipy.optimize
 import scipy.sparse as sparse
-import scipy.sparse.linalg
 from threadpoolctl import threadpool_limits
 
 from minent import artifacts
+from minent.lowrank import svd
 from minent.runtime import Progress, Reporter, silent
 from minent.vectors.config import VectorsConfig, dimension_for
 from minent.vectors.counting import checked_rows, cooccurrence
@@ -107,9 +107,9 @@ def _start(cost: PairCost, dim: int, seed: int) -> tuple[np.ndarray, np.ndarray]
     at = np.repeat(np.arange(len(rows)), np.diff(pairs.indptr))
     scores.data = np.maximum(0.0, np.log(pairs.data) - np.log(rows)[at] - cost.log_base[pairs.indices])
     scores.eliminate_zeros()
-    first = np.random.default_rng(seed).standard_normal(len(rows))
-    u, s, vt = scipy.sparse.linalg.svds(scores, k=dim, v0=first)
-    return (u * np.sqrt(s)).astype(np.float32), (vt.T * np.sqrt(s)).astype(np.float32)
+    factors = svd(scores, rank=dim, seed=seed)
+    root = np.sqrt(factors.s)
+    return (factors.u * root).astype(np.float32), (factors.vt.T * root).astype(np.float32)
 
 
 def _minimise(

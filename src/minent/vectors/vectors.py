@@ -150,7 +150,14 @@ class Vectors:
     # --- folders ------------------------------------------------------------------------------------------------------
 
     def map(self, size: int = _MAPPED) -> list[dict[str, Any]]:
-        """Return the most frequent ids in the plane of their two principal components, the most frequent first."""
+        """Return the most frequent ids in the plane of their two principal components, the most frequent first.
+
+        Args:
+            size: How many ids, at most.
+
+        Returns:
+            `{"id", "x", "y", "count"}` for each; the signs of the axes are fixed, so the map is too.
+        """
         frequent = np.argsort(-self.counts, kind="stable")[:size]
         frequent = frequent[self.counts[frequent] > 0]
         points = self._directions[frequent].astype(np.float64)
