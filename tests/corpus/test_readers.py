@@ -113,6 +113,7 @@ def test_kept_bytes_come_back(tmp_path):
     (tmp_path / "raw.txt").write_bytes(raw + b"\n")
     [text] = read_texts(tmp_path / "raw.txt", encoding_errors="keep")
     assert text.encode("utf-8", "surrogateescape") == raw
+    assert list(read_texts(tmp_path / "raw.txt", encoding_errors="replace")) == ["caf\ufffd \ufffd\ufffd ok"]
 
 
 def test_half_an_escape_becomes_the_replacement_character(tmp_path):

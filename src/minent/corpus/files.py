@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, cast
 from minent.errors import InputError
 
 STDIN = "-"
-ENCODING_ERRORS = {"strict": "strict", "keep": "surrogateescape"}
+ENCODING_ERRORS = {"strict": "strict", "replace": "replace", "keep": "surrogateescape"}
 _CHUNK_BYTES = 2**15
 
 
@@ -32,7 +32,7 @@ def display_name(source: str | Path) -> str:
 def check_encoding(encoding: str, encoding_errors: str) -> None:
     """Refuse an encoding that Python does not know, before anything is read."""
     if encoding_errors not in ENCODING_ERRORS:
-        raise InputError(f"encoding_errors is {encoding_errors!r}; it takes 'strict' or 'keep'.")
+        raise InputError(f"encoding_errors is {encoding_errors!r}; it takes 'strict', 'replace' or 'keep'.")
     try:
         "\n".encode(encoding)
     except LookupError as error:
@@ -83,7 +83,7 @@ def read_lines(
     Args:
         source: A path, or `"-"` for stdin.
         encoding: Any text encoding that Python knows.
-        encoding_errors: `"strict"`, or `"keep"` to hold undecodable bytes as surrogate escapes.
+        encoding_errors: `"strict"`, `"replace"` or `"keep"`, see `minent.corpus.read_texts`.
         keep_ends: Leave `\\n` or `\\r\\n` at the end of each line.
 
     Raises:
@@ -128,8 +128,8 @@ def _undecodable(name: str, number: int, raw: bytes, error: UnicodeDecodeError) 
         return InputError(f"{place}: the file is UTF-16, not {error.encoding}. Give --encoding utf-16 (encoding=).")
     return InputError(
         f"{place}: 0x{raw[error.start]:02x} is not valid {error.encoding}. Give the file's encoding, such as "
-        f"--encoding latin-1 or gb18030 (encoding=), or keep the bytes as they are with --encoding-errors keep "
-        f"(encoding_errors='keep')."
+        f"--encoding latin-1 or gb18030 (encoding=), or accept the damage with --encoding-errors replace "
+        f"(encoding_errors=)."
     )
 
 

@@ -24,7 +24,7 @@ class Texts:
         sources: Paths, read one after another; `"-"` is stdin.
         text: The column of the texts, or None for the obvious one.
         encoding: How the text formats are decoded.
-        encoding_errors: `"strict"` or `"keep"`.
+        encoding_errors: `"strict"`, `"replace"` or `"keep"`.
         format: `"txt"`, `"csv"`, `"tsv"`, `"jsonl"`, `"parquet"`, or None for what the names end with.
         allow_empty: Whether no text at all is fine.
     """
@@ -66,8 +66,9 @@ def read_texts(
         source: A path, several paths, or `"-"` for stdin, which can be walked through once.
         text: The column that holds the texts; by default `text`, or the only one that can be meant.
         encoding: Any text encoding that Python knows; a byte order mark is removed.
-        encoding_errors: `"strict"` fails at bytes that are not of the encoding and names their line; `"keep"` holds
-            them as surrogate escapes, so that `text.encode("utf-8", "surrogateescape")` gives them back.
+        encoding_errors: `"strict"` fails at bytes that are not of the encoding and names their line; `"replace"` puts
+            U+FFFD in their place; `"keep"` holds them as surrogate escapes, so that
+            `text.encode("utf-8", "surrogateescape")` gives them back.
         format: The format, where the file's name does not end with it (stdin is txt).
         allow_empty: Whether no text at all is fine.
 
@@ -151,7 +152,7 @@ def read_labelled(
         text: The column that holds the texts; by default `text`, or the only one that can be meant.
         label: The column that holds the labels; by default `label`, or the only one that can be meant.
         encoding: Any text encoding that Python knows.
-        encoding_errors: `"strict"` or `"keep"`, see `read_texts`.
+        encoding_errors: `"strict"`, `"replace"` or `"keep"`, see `read_texts`.
         format: The format, where the file's name does not end with it (stdin is txt).
 
     Returns:

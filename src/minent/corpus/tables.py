@@ -27,7 +27,7 @@ _LARGEST_CELL = 2**28  # characters; bounds what a quote that is never closed ca
 _PEEKED_RECORDS = 100
 # An escape such as "\\ud83d" without its other half is no character and no encoding can write it: it becomes U+FFFD.
 # Under "keep", U+DC80 to U+DCFF stand for bytes and stay.
-_HALVES = {"strict": re.compile("[\ud800-\udfff]"), "keep": re.compile("[\ud800-\udc7f\udd00-\udfff]")}
+_HALVES, _HALVES_BUT_BYTES = re.compile("[\ud800-\udfff]"), re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _PARQUET_ROWS = 8192
 
 
@@ -108,7 +108,7 @@ def read_jsonl(source: str | Path, choose: Choose, **decoding: Any) -> Iterator[
     if not peeked:
         return
     wanted = choose(list(dict.fromkeys(key for _, record in peeked for key in record)))
-    halves = _HALVES[decoding.get("encoding_errors", "strict")]
+    halves = _HALVES_BUT_BYTES if decoding.get("encoding_errors") == "keep" else _HALVES
     for number, record in itertools.chain(peeked, records):
         place = f"line {number}"
         yield place, [_as_written(record.get(column), column, f"{name}, {place}", halves) for column in wanted]

@@ -1,0 +1,79 @@
+"""`minent tokenizer ...`: lines in, lines out."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.terminal import Run, run
+
+from minent.tokenizer import Tokenizer
+
+TEXTS = "the film is good\ncafé 猫\n\n a\tb\x00c \n"
+
+
+def test_encode_and_decode_are_inverse(tokenizer_folder):
+    ids = run("tokenizer", "encode", tokenizer_folder, stdin=TEXTS)
+    assert (ids.code, ids.err) == (0, "")
+    known = Tokenizer.load(tokenizer_folder)
+    assert ids.out.splitlines()[0].split() == [str(id) for id in known.encode("the film is good")]
+    assert run("tokenizer", "decode", tokenizer_folder, stdin=ids.out) == Run(0, TEXTS, "")
+    assert run("tokenizer", "decode", tokenizer_folder) == Run(0, "", "")
+
+
+def test_encode_prints_pieces_and_draws(tokenizer_folder):
+    pieces = run("tokenizer", "encode", tokenizer_folder, "--pieces", stdin="the film")
+    assert "".join(json.loads(pieces.out)) == "the film"
+    draw = ("tokenizer", "encode", tokenizer_folder, "--alpha", "0.1", "--add-bos", "--add-eos", "--seed")
+    first = run(*draw, 1, stdin="the film\nthe film\n")
+    assert first == run(*draw, 1, stdin="the film\nthe film\n") != run(*draw, 5, stdin="the film\nthe film\n")
+    assert all(line.startswith("1 ") and line.endswith(" 2") for line in first.out.splitlines())
+    assert run(*draw, 2, stdin="the film\n").out == first.out.splitlines(keepends=True)[1]
+
+
+def test_decode_names_the_line(tokenizer_folder):
+    assert run("tokenizer", "decode", tokenizer_folder, stdin="100\n1 x\n") == Run(
+        2, "a\n", "minent: stdin, line 2: '1 x' is no row of ids. Write numbers, spaces between.\n"
+    )
+    outside = run("tokenizer", "decode", tokenizer_folder, stdin="9999\n")
+    assert outside.code == 2
+    assert outside.err.startswith("minent: stdin, line 1: ids hold 9999, but vocab_size is ")
+
+
+def test_train_refuses_a_taken_folder_before_reading(tokenizer_folder):
+    refused = run("tokenizer", "train", "no-such-file.txt", "-o", tokenizer_folder)
+    assert refused.code == 2
+    assert refused.err.startswith(f"minent: {tokenizer_folder}: the folder exists. Give --overwrite")
+
+
+def test_train_from_stdin_and_empty_input(tmp_path):
+    made = run("tokenizer", "train", "-", "--vocab-size", 300, "-o", tmp_path / "t", stdin="so it goes\n" * 30)
+    assert made.code == 0
+    assert made.out.startswith(f"{tmp_path / 't'}: ")
+    again = run(
+        "tokenizer", "train", "-", "--vocab-size", 300, "-o", tmp_path / "t", "--overwrite", stdin="so it\n" * 9
+    )
+    assert again.code == 0
+    empty = run("tokenizer", "train", "-", "-o", tmp_path / "empty")
+    assert empty == Run(2, "", "minent: stdin: is empty; at least one text is needed.\n")
+    assert not (tmp_path / "empty").exists()
+
+
+def test_stats_measures_texts(tokenizer_folder):
+    known = Tokenizer.load(tokenizer_folder)
+    shown = dict(
+        line.split("\t") for line in run("tokenizer", "stats", tokenizer_folder, "-", stdin=TEXTS).out.splitlines()
+    )
+    size = sum(len(line.encode()) for line in TEXTS.splitlines())
+    tokens = sum(known.count(line) for line in TEXTS.splitlines())
+    assert shown["vocab_size"] == str(known.vocab_size)
+    assert (shown["here: texts"], shown["here: bytes"], shown["here: tokens"]) == ("4", str(size), str(tokens))
+
+
+def test_export_and_import_go_round(tokenizer_folder, tmp_path):
+    model = tmp_path / "pieces.model"
+    assert run("tokenizer", "export", tokenizer_folder, "-o", model) == Run(0, "", "")
+    assert run("tokenizer", "export", tokenizer_folder, "-o", model).err.endswith("or choose another.\n")
+    known = Tokenizer.load(tokenizer_folder)
+    made = run("tokenizer", "import", model, "-o", tmp_path / "back")
+    assert made.out == f"{tmp_path / 'back'}: {known.vocab_size} ids\n"
+    assert Tokenizer.load(tmp_path / "back").pieces == known.pieces
