@@ -61,6 +61,7 @@ def test_the_same_seed_gives_the_same_encoder_and_torch_is_left_alone() -> None:
     assert first.digest == second.digest != other.digest
     assert first.facts == second.facts
     assert np.array_equal(ids, copy)
+    assert all(weight.grad is None for weight in first.encoder.parameters())
     torch.set_rng_state(before)
     pretrain(ids, starts, SHAPE, SHORT)
     assert torch.equal(torch.get_rng_state(), before)

@@ -108,7 +108,7 @@ def planned_steps(encoder: EncoderConfig, config: PretrainConfig, tokens: int) -
 
     Example:
         >>> planned_steps(EncoderConfig(vocab_size=8000), PretrainConfig(budget_seconds=120), tokens=10**6)
-        1037
+        1035
     """
     if config.steps is not None:
         return config.steps
@@ -299,6 +299,7 @@ class _Run:
                     break
         except KeyboardInterrupt:
             self.stopped = f"stopped by the user after {self.step} of {self.steps} steps"
+        self.optimiser.zero_grad()
         if checkpoint is not None:
             self.save(checkpoint)
 

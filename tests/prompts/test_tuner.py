@@ -1,0 +1,174 @@
+"""The tuner: it learns, changes only what it says, repeats itself, and comes back from the disk as it went."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+import minent
+from minent.encoders import EncoderConfig, PretrainConfig, pretrain
+from minent.errors import ArtifactError, InputError
+from minent.prompts import Backbone, PromptTuner
+from minent.runtime import Progress
+
+LETTERS = SimpleNamespace(vocab_size=128, encode=lambda text: [min(ord(letter), 127) for letter in text])
+KINDS = {"vowels": "aeiou", "consonants": "bcdfg"}
+
+
+def sentences(count: int, seed: int) -> tuple[list[str], list[str]]:
+    """Texts of vowels or of consonants, with letters of neither kind among them."""
+    rng = np.random.default_rng(seed)
+    labels = [list(KINDS)[i % 2] for i in range(count)]
+    return ["".join(rng.choice(list(KINDS[label] + "xyz"), rng.integers(4, 12))) for label in labels], labels
+
+
+def backbone_of(seed: int) -> Backbone:
+    texts, _ = sentences(300, seed=9)
+    ids = np.array([token for text in texts for token in LETTERS.encode(text)], dtype=np.int32)
+    starts = np.cumsum([0, *map(len, texts)])
+    shape = EncoderConfig(vocab_size=128, dim=32, layers=2, max_length=32)
+    config = PretrainConfig(steps=60, batch_size=8, learning_rate=1e-2, seed=seed)
+    return Backbone(pretrain(ids, starts, shape, config), LETTERS)
+
+
+@pytest.fixture(scope="module", name="backbone")
+def _backbone() -> Backbone:
+    return backbone_of(seed=0)
+
+
+TRAIN, TEST = sentences(16, seed=1), sentences(60, seed=2)
+OPTIONS = {
+    "plain": {},
+    "all": {"mode": "all"},
+    "words": {"labels": "words", "verbalizer": {"vowels": "ae", "consonants": "bcd"}, "mode": "all"},
+    "mlp": {"reparametrization": "mlp"},
+    "lstm": {"reparametrization": "lstm"},
+    "entmax": {"loss": "entmax"},
+    "auxiliary": {"auxiliary": 0.3, "mode": "all"},
+    "anchors": {"template": "It is {mask} . {p*2}{text}{p}"},
+    "no slots": {"template": "{text} {mask}"},
+    "many slots": {"template": "{p*9}{mask}{p*9}{text}", "mode": "all"},
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_it_learns_and_leaves_the_backbone_alone(backbone: Backbone, name: str) -> None:
+    before = backbone.pretrained.digest
+    tuner = PromptTuner(backbone, steps=60, **OPTIONS[name]).fit(*TRAIN)
+    accuracy = np.mean(tuner.predict(TEST[0]) == np.array(TEST[1]))
+    assert accuracy >= (0.85 if tuner.mode == "all" else 0.75)
+    assert tuner.facts["losses"][-1] < 0.85 * tuner.facts["losses"][0]
+    assert backbone.pretrained.digest == before
+    assert not any(weight.grad is not None for weight in backbone.pretrained.encoder.parameters())
+    probabilities = tuner.predict_proba(TEST[0])
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    assert tuner.classes_.tolist() == ["consonants", "vowels"]
+
+
+def test_the_number_of_trained_weights(backbone: Backbone) -> None:
+    body = sum(weight.numel() for weight in backbone.pretrained.encoder.parameters())
+    for options, trained in [
+        ({}, 8 * 32 + 2 * 32 + 2),
+        ({"labels": "words"}, 8 * 32),
+        ({"mode": "all"}, 8 * 32 + 2 * 32 + 2 + body),
+    ]:
+        assert PromptTuner(backbone, steps=1, **options).fit(*TRAIN).facts["trained_parameters"] == trained
+
+
+def test_the_same_seed_gives_the_same_tuning(backbone: Backbone) -> None:
+    state, texts = torch.get_rng_state(), list(TRAIN[0])
+    first = PromptTuner(backbone, steps=5, auxiliary=0.1).fit(*TRAIN)
+    torch.rand(1)
+    second = PromptTuner(backbone, steps=5, auxiliary=0.1).fit(*TRAIN)
+    other = PromptTuner(backbone, steps=5, auxiliary=0.1, seed=1).fit(*TRAIN)
+    assert first.facts == second.facts != other.facts
+    assert np.array_equal(first.predict_proba(TEST[0]), second.predict_proba(TEST[0]))
+    assert texts == TRAIN[0]
+    torch.set_rng_state(state)
+    PromptTuner(backbone, steps=2).fit(*TRAIN)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("options", [{}, {"mode": "all", "reparametrization": "lstm", "verbalizer": KINDS}])
+def test_load_gives_what_save_had(backbone: Backbone, tmp_path: Path, options: dict) -> None:
+    tuner = PromptTuner(backbone, steps=5, **options).fit(*TRAIN)
+    tuner.save(tmp_path / "tuned")
+    loaded = PromptTuner.load(tmp_path / "tuned", backbone)
+    assert np.array_equal(loaded.predict_proba(TEST[0]), tuner.predict_proba(TEST[0]))
+    assert loaded.predict(TEST[0]).tolist() == tuner.predict(TEST[0]).tolist()
+    assert (loaded.facts, loaded.measured) == (tuner.facts, tuner.measured)
+    loaded.save(tmp_path / "again")
+    first, again = (minent.artifacts.read_manifest(tmp_path / name) for name in ("tuned", "again"))
+    assert first.digest == again.digest
+    size = sum(path.stat().st_size for path in (tmp_path / "tuned").iterdir())
+    assert (size < 8000) == (tuner.mode == "prompts")
+
+
+def test_another_backbone_is_refused(backbone: Backbone, tmp_path: Path) -> None:
+    PromptTuner(backbone, steps=1).fit(*TRAIN).save(tmp_path / "tuned")
+    other = backbone_of(seed=1)
+    with pytest.raises(ArtifactError, match=f"digest {backbone.pretrained.digest[:12]}, but one with digest"):
+        PromptTuner.load(tmp_path / "tuned", other)
+    with pytest.raises(ArtifactError, match="but none was given"):
+        minent.load(tmp_path / "tuned")
+
+
+def test_ctrl_c_keeps_what_was_learnt(backbone: Backbone) -> None:
+    def report(event: Progress) -> None:
+        if event.done == 3:
+            raise KeyboardInterrupt
+
+    tuner = PromptTuner(backbone, steps=9, progress=report).fit(*TRAIN)
+    assert tuner.facts["stopped"] == "stopped by the user after 3 of 9 steps"
+    assert len(tuner.predict(TEST[0])) == 60
+
+
+def test_odd_texts(backbone: Backbone) -> None:
+    tuner = PromptTuner(backbone, steps=2).fit([*TRAIN[0], "", "é" * 500], [*TRAIN[1], "third", "third"])
+    assert np.isfinite(tuner.predict_proba(["", "a" * 1000, "漢字", "\0"])).all()
+    assert tuner.predict_proba([]).shape == (0, 3)
+    assert tuner.predict([]).shape == (0,)
+    together, alone = tuner.predict_proba(["ab", "a" * 20]), tuner.predict_proba(["ab"])
+    np.testing.assert_allclose(together[:1], alone, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mode": "al"}, "Did you mean 'all'"),
+        ({"loss": "hinge"}, "loss is 'hinge'"),
+        ({"steps": 0}, "steps is 0"),
+        ({"auxiliary": float("nan")}, "auxiliary is nan"),
+        ({"template": "{text}"}, "exactly once"),
+    ],
+)
+def test_a_wrong_choice_is_refused(backbone: Backbone, options: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        PromptTuner(backbone, **options)
+
+
+@pytest.mark.parametrize(
+    ("texts", "labels", "message"),
+    [
+        (["a"], ["x", "y"], "1 texts and 2 labels"),
+        (["a", "b"], ["x", "x"], "name 1 class"),
+        (["a", None], ["x", "y"], r"texts\[1\] is None"),
+        (["a", "b"], ["x", 2], r"labels\[1\] is 2 \(int\)"),
+        ([], [], "name 0 class"),
+    ],
+)
+def test_wrong_labels_are_refused(backbone: Backbone, texts: list, labels: list, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        PromptTuner(backbone).fit(texts, labels)
+
+
+def test_not_fitted_and_the_wrong_tokenizer(backbone: Backbone) -> None:
+    with pytest.raises(InputError, match="not fitted yet"):
+        PromptTuner(backbone).predict(["a"])
+    with pytest.raises(InputError, match="the tokenizer has 9 ids"):
+        Backbone(backbone.pretrained, SimpleNamespace(vocab_size=9, encode=list))
