@@ -1,0 +1,275 @@
+"""`TextClassifier`: the main job behind the conventions of scikit-learn."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minent import artifacts
+from minent.classifier.linear import LinearModel
+from minent.errors import InputError, did_you_mean
+from minent.runtime import Reporter, silent
+
+if TYPE_CHECKING:
+    from minent.classifier.groundwork import Groundwork
+    from minent.prompts import Backbone
+
+KIND, FORMAT = "classifier", 1
+
+
+class TextClassifier:
+    """Learn from a few labelled and many unlabelled texts; ship one small, calibrated linear model.
+
+    `fit` climbs a ladder of rungs within a time budget, weighs each by half-label agreement and cross-validation, fuses
+    them at their own confidence and teaches the result to a linear model of n-grams. That model is all that `predict`
+    needs, so a saved classifier answers without torch, Numba or scikit-learn.
+
+    Args:
+        budget_seconds: Time for `fit` on two ordinary cores; 60 and less leave the neural rungs out.
+        seed: Of every random draw.
+        backbone: An encoder with its tokenizer for the neural rungs, instead of one pretrained on the pool.
+
+    Attributes:
+        classes_: The labels, sorted, as strings.
+        ladder_: One `dict` per rung: what it reached, how sure it was, whether it was shipped, or why it was skipped.
+        decision_: Why the shipped model was chosen, as sentences.
+        facts_: All that the report reads; the same for the same seed and data.
+        measured_: Seconds and dates of this run.
+        model_: The linear model that is shipped.
+
+    Example:
+        >>> texts = ["so good", "good fun", "very good", "so bad", "bad fun", "very bad"]
+        >>> classifier = TextClassifier(budget_seconds=5).fit(texts, ["+", "+", "+", "-", "-", "-"])
+        >>> classifier.predict(["good", "bad"]).tolist()
+        ['+', '-']
+    """
+
+    _estimator_type = "classifier"
+
+    def __init__(self, budget_seconds: float = 300, seed: int = 0, backbone: Backbone | None = None) -> None:
+        self.budget_seconds = budget_seconds
+        self.seed = seed
+        self.backbone = backbone
+
+    # --- learning -----------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Iterable[str],
+        y: Iterable[Any],
+        unlabeled: Iterable[str] | None = None,
+        *,
+        progress: Reporter = silent,
+        work_folder: str | Path | None = None,
+        resume: bool = False,
+        groundwork: Groundwork | None = None,
+    ) -> TextClassifier:
+        """Learn from labelled texts and, much better, from many unlabelled ones beside them.
+
+        Ctrl-C skips what is left and keeps what was found so far.
+
+        Args:
+            X: Texts.
+            y: One label per text. Labels become strings; None means that the text has none.
+            unlabeled: Texts of the same kind without labels.
+            progress: Told of every stage.
+            work_folder: Keeps finished stages, so that a run that was killed can go on.
+            resume: Go on from what `work_folder` holds; else it is cleared first.
+            groundwork: Features learned before from the very texts of `unlabeled`; else they are learned here.
+
+        Returns:
+            Itself.
+
+        Raises:
+            InputError: No text, other numbers of texts and labels, fewer than two classes, a budget not above zero.
+            ArtifactError: `work_folder` cannot be written.
+        """
+        from minent.classifier.fitting import fit_classifier
+
+        fitted = fit_classifier(
+            X,
+            y,
+            unlabeled,
+            budget_seconds=self.budget_seconds,
+            seed=self.seed,
+            backbone=self.backbone,
+            progress=progress,
+            work_folder=work_folder,
+            resume=resume,
+            groundwork=groundwork,
+        )
+        self._adopt(fitted.model, fitted.classes, fitted.facts, fitted.measured, fitted.inputs)
+        self.climb_ = fitted.climb
+        return self
+
+    def _adopt(
+        self,
+        model: LinearModel,
+        classes: Iterable[str],
+        facts: dict[str, Any],
+        measured: dict[str, Any],
+        inputs: dict[str, str],
+    ) -> None:
+        self.model_ = model
+        self.classes_ = np.array(list(classes), dtype=str)
+        self.facts_ = facts
+        self.measured_ = measured
+        self.inputs_ = inputs
+
+    @property
+    def ladder_(self) -> list[dict[str, Any]]:
+        """One row per rung."""
+        return self._fitted().facts_["ladder"]
+
+    @property
+    def decision_(self) -> list[str]:
+        """Why the shipped model was chosen."""
+        return self._fitted().facts_["decision"]
+
+    def _fitted(self) -> TextClassifier:
+        if not hasattr(self, "model_"):
+            raise InputError("this TextClassifier is not fitted yet. Call fit first, or load a saved one.")
+        return self
+
+    # --- answering ----------------------------------------------------------------------------------------------------
+
+    def predict_proba(self, X: Iterable[str]) -> np.ndarray:
+        """Return float32 (texts, classes): calibrated probabilities, columns in the order of `classes_`.
+
+        Args:
+            X: Texts.
+
+        Returns:
+            Rows that sum to one.
+
+        Raises:
+            InputError: Not fitted, or `X` is one string.
+        """
+        if isinstance(X, (str, bytes)):
+            raise InputError(f"X is one {type(X).__name__}; it takes a list of texts. Put it in brackets.")
+        return self._fitted().model_.probabilities(X)
+
+    def predict(self, X: Iterable[str]) -> np.ndarray:
+        """Return the likeliest label of each text, as an array of str.
+
+        Args:
+            X: Texts.
+
+        Returns:
+            One label per text.
+
+        Raises:
+            InputError: Not fitted, or `X` is one string.
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def score(self, X: Iterable[str], y: Iterable[Any]) -> float:
+        """Return the share of texts whose predicted label is the stated one.
+
+        Args:
+            X: Texts.
+            y: One label per text; a label that training never saw is never right.
+
+        Returns:
+            Accuracy between 0 and 1.
+
+        Raises:
+            InputError: No texts, or other numbers of texts and labels.
+        """
+        said, stated = self.predict(X), [str(label) for label in y]
+        if len(said) != len(stated) or not stated:
+            raise InputError(f"X has {len(said)} texts and y has {len(stated)} labels. Give one label per text.")
+        return float(np.mean(said == np.array(stated)))
+
+    # --- on disk ------------------------------------------------------------------------------------------------------
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Save the classifier as a folder: the n-grams as text, the weights as safetensors, the facts as JSON.
+
+        Args:
+            folder: The target.
+            overwrite: Replace a saved artifact that is there.
+
+        Raises:
+            InputError: Not fitted.
+            FolderExistsError: The target is taken.
+            ArtifactError: It cannot be written.
+        """
+        self._fitted()
+        config = {"budget_seconds": self.budget_seconds, "classes": self.classes_.tolist()}
+        with artifacts.writing(
+            folder, kind=KIND, format=FORMAT, config=config, seeds={"seed": self.seed}, overwrite=overwrite
+        ) as draft:
+            draft.facts.update(self.facts_)
+            draft.facts["model"] = self.model_.save(draft.path)
+            draft.measured.update(self.measured_)
+            draft.inputs.update(self.inputs_)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> TextClassifier:
+        """Load what `save` wrote.
+
+        Args:
+            folder: The saved folder.
+
+        Returns:
+            A classifier that answers exactly as the saved one did.
+
+        Raises:
+            ArtifactError: No such folder, another kind, a newer format, or a changed or missing file.
+        """
+        manifest = artifacts.read_manifest(folder, kind=KIND, format=FORMAT)
+        facts = dict(manifest.facts)
+        model = LinearModel.load(Path(folder), facts.pop("model"))
+        loaded = cls(budget_seconds=manifest.config["budget_seconds"], seed=manifest.seeds["seed"])
+        loaded._adopt(model, manifest.config["classes"], facts, manifest.measured, manifest.inputs)
+        return loaded
+
+    # --- the conventions of scikit-learn, without importing it --------------------------------------------------------
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the constructor arguments by name.
+
+        Args:
+            deep: Kept for scikit-learn; there is nothing deeper.
+        """
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def set_params(self, **params: Any) -> TextClassifier:
+        """Set constructor arguments by name.
+
+        Args:
+            params: New values.
+
+        Returns:
+            Itself.
+
+        Raises:
+            InputError: A name that is no argument.
+        """
+        known = self.get_params()
+        for name, value in params.items():
+            if name not in known:
+                raise InputError(f"TextClassifier has no parameter {name!r}.{did_you_mean(name, known)}")
+            setattr(self, name, value)
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn asks of an estimator before it cross-validates it."""
+        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="classifier",
+            target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags(),
+            input_tags=InputTags(two_d_array=False, string=True),
+        )
+
+    def __repr__(self) -> str:
+        changed = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items() if value is not None)
+        return f"TextClassifier({changed})"

@@ -1,0 +1,125 @@
+"""How good is a rung, when there are 32 labels and no more?
+
+Each rung is fitted on all labels, and several times on two stratified halves of them. From the same fits follow
+
+- **half-label agreement**: how often the two halves' fits say the same on the unlabelled texts. It needs no held-out
+  label and averages over thousands of texts. It measures stability, not truth, so it is always shown beside
+- **two-fold cross-validation**: how often a half's fit is right on the other half. True to the task, but noisy.
+
+Where a class has one label only, that row goes to both halves and is never judged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minent.classifier.groundwork import View
+from minent.classifier.members.interface import Member, Scorer
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Several ways to cut the labelled rows in two.
+
+    Attributes:
+        pairs: `(rows of one half, rows of the other)` per repeat; both rising.
+        judged: bool (rows,): rows that stand in one half only, so that the other can be tested on them.
+    """
+
+    pairs: tuple[tuple[np.ndarray, np.ndarray], ...]
+    judged: np.ndarray
+
+    @property
+    def parts(self) -> list[tuple[int, np.ndarray, np.ndarray]]:
+        """`(repeat, rows to fit, rows to test)` of every fit, the two of a repeat side by side."""
+        found = []
+        for repeat, pair in enumerate(self.pairs):
+            for fitted, tested in (pair, pair[::-1]):
+                found.append((repeat, fitted, tested[self.judged[tested]]))
+        return found
+
+
+def cut_in_halves(labels: np.ndarray, repeats: int, seed: int) -> Halves | None:
+    """Cut the rows in stratified halves, or return None where fewer than two classes have two rows.
+
+    Example:
+        >>> halves = cut_in_halves(np.array([0, 0, 1, 1, 2]), 1, seed=0)
+        >>> [len(half) for half in halves.pairs[0]], halves.judged.tolist()
+        ([3, 3], [True, True, True, True, False])
+        >>> cut_in_halves(np.array([0, 1]), 1, seed=0) is None
+        True
+    """
+    random = np.random.default_rng(seed)
+    rows_of = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    if sum(len(rows) > 1 for rows in rows_of) < 2:
+        return None
+    judged = np.ones(len(labels), bool)
+    judged[[rows[0] for rows in rows_of if len(rows) == 1]] = False
+    return Halves(tuple(_cut(rows_of, random) for _ in range(repeats)), judged)
+
+
+def _cut(rows_of: list[np.ndarray], random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    first, second, extra = [], [], 0
+    for rows in rows_of:
+        if len(rows) == 1:
+            first.append(rows)
+            second.append(rows)
+            continue
+        mixed = random.permutation(rows)
+        middle = (len(rows) + extra) // 2  # odd classes give their extra row to each half in turn
+        extra = (extra + len(rows)) % 2
+        first.append(mixed[:middle])
+        second.append(mixed[middle:])
+    return np.sort(np.concatenate(first)), np.sort(np.concatenate(second))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the fits of one rung said, as log-scores.
+
+    Attributes:
+        pool: float32 (pool, classes): the fit on all labels, on the unlabelled texts.
+        halves: float32 (2 * repeats, pool, classes): the fits on halves, the two of a repeat side by side.
+        held_out: float32 (repeats, gold, classes): each labelled row by the fit that did not see it.
+    """
+
+    pool: np.ndarray
+    halves: np.ndarray
+    held_out: np.ndarray
+
+
+def gather(
+    member: Member, pool: View, gold: View, labels: np.ndarray, classes: int, halves: Halves | None, seed: int
+) -> tuple[Evidence, Scorer]:
+    """Fit a member on all labels and on every half, and return what the fits say and the fit on all labels."""
+    scorer = member.fit(pool, gold, labels, classes, seed)
+    parts = halves.parts if halves else []
+    repeats = len(halves.pairs) if halves else 0
+    on_pool = np.zeros((len(parts), len(pool), classes), np.float32)
+    held_out = np.zeros((repeats, len(gold), classes), np.float32)
+    for part, (repeat, fitted, tested) in enumerate(parts):
+        half = member.fit(pool, gold[fitted], labels[fitted], classes, seed + 1 + part)
+        on_pool[part] = half(pool)
+        held_out[repeat, tested] = half(gold[tested])
+    return Evidence(scorer(pool).astype(np.float32), on_pool, held_out), scorer
+
+
+def agreement(halves: np.ndarray) -> float | None:
+    """Share of the unlabelled texts on which the two fits of a repeat agree, averaged over repeats.
+
+    Example:
+        >>> agreement(np.array([[[1.0, 0.0], [0.0, 1.0]], [[2.0, 1.0], [1.0, 0.0]]]))
+        0.5
+    """
+    if not halves.size:
+        return None
+    said = halves.argmax(axis=2)
+    return float((said[::2] == said[1::2]).mean())
+
+
+def fold_accuracies(held_out: np.ndarray, labels: np.ndarray, halves: Halves) -> np.ndarray:
+    """Accuracy of each fit on the rows it did not see, float64 (folds,)."""
+    right = held_out.argmax(axis=2) == labels
+    return np.array([right[repeat, tested].mean() for repeat, _, tested in halves.parts if len(tested)])

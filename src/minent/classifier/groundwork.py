@@ -1,0 +1,227 @@
+"""Everything that only sees text: vocabulary, latent dimensions, pieces and their vectors.
+
+It is built once for a pool of texts and does not know a single label, so one groundwork serves any number of label sets
+(the five splits of a benchmark, the halves and folds of the evidence). A `View` is some texts seen through it: rows of
+counts, of tf-idf, of dense features, of piece ids, each computed when first asked for and shared with every selection
+of its rows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from minent import artifacts
+from minent.classifier.features import Counts, Vocabulary, document_frequency
+from minent.classifier.linear import RowTransform
+from minent.classifier.workbench import Workbench
+from minent.runtime import Progress, Reporter, silent
+
+if TYPE_CHECKING:
+    from minent.tokenizer import Tokenizer
+    from minent.vectors import Vectors
+
+FEW_CLASSES_RANK, MANY_CLASSES_RANK = 128, 300
+_VOCAB_SIZE = 4000
+_FEWEST_TEXTS_FOR_VECTORS = 200
+
+
+class Groundwork:
+    """Features learned from text alone.
+
+    Args:
+        texts: The pool; never empty.
+        rank: Dimensions of the latent semantic analysis; 128 suits fewer than 5 classes, 300 suits more.
+        seed: Of the randomised decomposition.
+        bench: Keeps finished stages on disk.
+        progress: Told of each stage.
+    """
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        *,
+        rank: int = FEW_CLASSES_RANK,
+        seed: int = 0,
+        bench: Workbench | None = None,
+        progress: Reporter = silent,
+    ) -> None:
+        self.texts = list(texts)
+        self.seed = seed
+        self.rank = rank
+        self.bench = bench or Workbench()
+        self.progress = progress
+        self.seconds: dict[str, float] = {}
+        self.key = artifacts.digest_of([artifacts.digest_texts(self.texts), rank, seed])
+        with self._stage("count n-grams"):
+            self.vocabulary = Vocabulary.learn(self.texts)
+            counts = self.vocabulary.count(self.texts)
+            frequency = document_frequency(counts, len(self.vocabulary))
+            idf = (np.log((1 + len(self.texts)) / (1 + frequency)) + 1).astype(np.float32)
+        self.tfidf = RowTransform("tfidf", idf)
+        self.all = View(self, self.texts)
+        self.all.counts = counts
+
+    @cached_property
+    def latent(self) -> np.ndarray:
+        """float32 (features, rank): tf-idf rows times this are the LSA coordinates. Not whitened: that hurts."""
+
+        def make() -> dict[str, np.ndarray]:
+            from minent import lowrank
+
+            rows = self.all.tfidf
+            rank = min(self.rank, min(rows.shape) - 1)
+            if rank < 1:
+                return {"latent": np.zeros((rows.shape[1], 0), np.float32)}
+            return {"latent": lowrank.svd(rows, rank=rank, seed=self.seed).vt.T.astype(np.float32)}
+
+        with self._stage("latent dimensions"):
+            return self.bench.arrays("latent", self.key, make)["latent"]
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """Pieces learned from the pool."""
+        from minent.tokenizer import Tokenizer, TokenizerConfig, train
+
+        with self._stage("learn pieces"):
+            return self.bench.artifact(
+                "tokenizer",
+                self.key,
+                Tokenizer.load,
+                lambda: train(self.texts, TokenizerConfig(vocab_size=_VOCAB_SIZE)),
+            )
+
+    @cached_property
+    def vectors(self) -> Vectors | None:
+        """Word vectors of the pieces; None where there is too little text to learn any."""
+        if len(self.texts) < _FEWEST_TEXTS_FOR_VECTORS:
+            return None
+        from minent.vectors import Vectors, VectorsConfig, train
+
+        ids, starts = self.all.pieces
+        size = self.tokenizer.vocab_size
+        with self._stage("word vectors"):
+            return self.bench.artifact(
+                "vectors", self.key, Vectors.load, lambda: train(ids, starts, vocab_size=size, config=VectorsConfig())
+            )
+
+    @cached_property
+    def block_lengths(self) -> tuple[float, float]:
+        """Root mean square length of the LSA coordinates and of the mean vectors over the pool."""
+        return _length(self.all.latent), _length(self.all.mean_vectors)
+
+    def prepare(self) -> Groundwork:
+        """Learn everything now, so that no rung pays for what all share; return itself."""
+        _ = self.latent, self.vectors, self.block_lengths
+        return self
+
+    def view(self, texts: Sequence[str]) -> View:
+        """See other texts through this groundwork."""
+        return View(self, texts)
+
+    def _stage(self, name: str) -> _Stage:
+        return _Stage(self, name)
+
+
+class _Stage:
+    """Says that a stage began, and remembers what it took (without the stages that ran inside it)."""
+
+    def __init__(self, work: Groundwork, name: str) -> None:
+        self.work, self.name = work, name
+
+    def __enter__(self) -> None:
+        self.work.progress(Progress(self.name, 0, 1, "stages"))
+        self.start = time.perf_counter()
+
+    def __exit__(self, *error: object) -> None:
+        self.work.seconds[self.name] = time.perf_counter() - self.start
+        self.work.progress(Progress(self.name, 1, 1, "stages"))
+
+
+class View:
+    """Some texts seen through a groundwork; `view[rows]` selects rows without computing anything twice."""
+
+    def __init__(self, work: Groundwork, texts: Sequence[str], parent: View | None = None, rows: Any = None) -> None:
+        self.work = work
+        self.texts = list(texts)
+        self._parent, self._rows = parent, rows
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __getitem__(self, rows: np.ndarray) -> View:
+        return View(self.work, [self.texts[row] for row in rows], self, np.asarray(rows))
+
+    @cached_property
+    def counts(self) -> Counts:
+        """Counts of the n-grams."""
+        if self._parent is None:
+            return self.work.vocabulary.count(self.texts)
+        return _to_counts(_to_sparse(self._parent.counts, self._parent.counts.values, self.work)[self._rows])
+
+    @cached_property
+    def binary(self) -> sparse.csr_matrix:
+        """Which n-grams stand in the text, scaled so that no text has more than 20."""
+        return self._transformed(RowTransform("length"))
+
+    @cached_property
+    def tfidf(self) -> sparse.csr_matrix:
+        """Sublinear tf-idf of unit length."""
+        return self._transformed(self.work.tfidf)
+
+    def _transformed(self, transform: RowTransform) -> sparse.csr_matrix:
+        return _to_sparse(self.counts, transform.values(self.counts), self.work)
+
+    @cached_property
+    def latent(self) -> np.ndarray:
+        """float32 (texts, rank): LSA coordinates."""
+        if self._parent is not None:
+            return self._parent.latent[self._rows]
+        return np.asarray(self.tfidf @ self.work.latent)
+
+    @cached_property
+    def pieces(self) -> tuple[np.ndarray, np.ndarray]:
+        """`(ids int32, starts int64)` of the tokenizer."""
+        if self._parent is not None:
+            return _take_rows(*self._parent.pieces, self._rows)
+        return self.work.tokenizer.encode_arrays(self.texts)
+
+    @cached_property
+    def mean_vectors(self) -> np.ndarray:
+        """float32 (texts, dim): frequency-weighted means of the word vectors; no columns where there are none."""
+        if self._parent is not None:
+            return self._parent.mean_vectors[self._rows]
+        if self.work.vectors is None:
+            return np.zeros((len(self), 0), np.float32)
+        return self.work.vectors.embed(*self.pieces)
+
+    @cached_property
+    def dense(self) -> np.ndarray:
+        """float32 (texts, rank + dim): LSA coordinates next to mean vectors, neither louder than the other."""
+        latent, vectors = self.work.block_lengths
+        return np.hstack([self.latent / latent, self.mean_vectors / vectors]).astype(np.float32)
+
+
+def _length(block: np.ndarray) -> float:
+    return float(np.sqrt((block.astype(np.float64) ** 2).sum(axis=1).mean())) or 1.0
+
+
+def _to_sparse(counts: Counts, values: np.ndarray, work: Groundwork) -> sparse.csr_matrix:
+    shape = (len(counts.starts) - 1, len(work.vocabulary))
+    return sparse.csr_matrix((values, counts.indices, counts.starts), shape=shape)
+
+
+def _to_counts(rows: sparse.csr_matrix) -> Counts:
+    return Counts(rows.indices.astype(np.int32), rows.indptr.astype(np.int64), rows.data)
+
+
+def _take_rows(ids: np.ndarray, starts: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    lengths = np.diff(starts)[rows]
+    taken = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    within = np.arange(taken[-1]) - np.repeat(taken[:-1], lengths)
+    return ids[np.repeat(starts[:-1][rows], lengths) + within], taken

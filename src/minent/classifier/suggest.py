@@ -1,0 +1,134 @@
+"""What to label next: texts the model doubts, and that the labelled ones and each other do not already stand for.
+
+The texts are columns in the space of latent semantic analysis, shortened by how sure the model is of them. An
+interpolative decomposition that starts from the labelled columns then picks those that explain most of what is left:
+doubtful texts weigh more, and no two of them say the same. Without a model all weigh alike.
+
+Source: margin sampling, Scheffer, Decomain & Wrobel (2001); the decomposition as kexue.fm/archives/10501.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from minent.errors import InputError
+
+if TYPE_CHECKING:
+    from minent.classifier.estimator import TextClassifier
+
+_CANDIDATES = 2000
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A text that is worth a label.
+
+    Attributes:
+        row: Its place among the texts that were given.
+        text: The text.
+        label: What the model takes it for; None without a model.
+        probability: How sure the model is; None without a model.
+    """
+
+    row: int
+    text: str
+    label: str | None = None
+    probability: float | None = None
+
+
+def suggest(
+    model: TextClassifier | None, texts: Iterable[str], n: int = 20, *, labelled: Iterable[str] = (), seed: int = 0
+) -> list[Suggestion]:
+    """Choose the texts whose labels would teach most.
+
+    Args:
+        model: A fitted classifier, or None before there is one.
+        texts: To choose from. Repetitions, empty texts and those in `labelled` are passed over.
+        n: How many, 1 or more; fewer are returned where there are no more.
+        labelled: Texts that have a label.
+        seed: Of the latent semantic analysis.
+
+    Returns:
+        The chosen texts, the most telling first.
+
+    Raises:
+        InputError: `n < 1`, `texts` holds nothing to choose from, or something that is no string.
+
+    Example:
+        >>> [found.text for found in suggest(None, ["so good", "so good fun", "so bad", "bad bad"], 2)]
+        ['so good', 'bad bad']
+    """
+    from minent.classifier.groundwork import Groundwork
+    from minent.classifier.task import checked_texts
+
+    if n < 1:
+        raise InputError(f"n is {n}; it takes a whole number above zero.")
+    given, known = checked_texts(texts, "texts"), checked_texts(labelled, "labelled")
+    rows = _distinct(given, set(known))
+    if not rows:
+        raise InputError(f"texts holds {len(given)} texts, but none that is neither empty nor labelled already.")
+    chosen_from = [given[row] for row in rows]
+    latent = Groundwork([*chosen_from, *known], seed=seed).all.latent
+    probabilities = None if model is None else model.predict_proba(chosen_from)
+    picked = choose(latent[: len(rows)], latent[len(rows) :], probabilities, n)
+    return [
+        Suggestion(
+            rows[place],
+            chosen_from[place],
+            None if model is None or probabilities is None else str(model.classes_[probabilities[place].argmax()]),
+            None if probabilities is None else float(probabilities[place].max()),
+        )
+        for place in picked
+    ]
+
+
+def choose(latent: np.ndarray, labelled: np.ndarray, probabilities: np.ndarray | None, n: int) -> list[int]:
+    """Return the rows of `latent` to label next, best first.
+
+    Args:
+        latent: float (texts, rank).
+        labelled: float (labelled texts, rank).
+        probabilities: float (texts, classes), or None.
+        n: How many at most.
+    """
+    from minent import lowrank
+
+    doubt = np.ones(len(latent)) if probabilities is None else 1.0 - _margin(probabilities)
+    candidates = np.argsort(-doubt, kind="stable")[:_CANDIDATES]
+    columns = (_unit(latent[candidates]) * doubt[candidates, None]).T
+    room = min(columns.shape) - n  # dimensions that the labelled texts may take up
+    first = _unit(labelled).T
+    if first.shape[1] > max(room, 0):
+        first = first[:, lowrank.interpolative(first, rank=room, method="qr").columns] if room > 0 else first[:, :0]
+    start, picked = first.shape[1], []
+    if columns.size:
+        rank = min(start + n, columns.shape[0], start + columns.shape[1])
+        both = np.hstack([first, columns])
+        found = lowrank.interpolative(both, rank=rank, method="qr", start=range(start)).columns
+        picked = [int(candidates[column - start]) for column in found[start:]]
+    left = [int(row) for row in candidates if row not in set(picked)]  # few dimensions: go on by doubt alone
+    return [*picked, *left][:n]
+
+
+def _margin(probabilities: np.ndarray) -> np.ndarray:
+    """The likeliest class less the second likeliest."""
+    second, first = np.partition(probabilities, -2, axis=1)[:, -2:].T
+    return first - second
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows.astype(np.float64) / np.where(norms > 0, norms, 1.0)
+
+
+def _distinct(texts: list[str], known: set[str]) -> list[int]:
+    seen, rows = set(known), []
+    for row, text in enumerate(texts):
+        if text.strip() and text not in seen:
+            seen.add(text)
+            rows.append(row)
+    return rows

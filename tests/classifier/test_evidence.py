@@ -1,0 +1,98 @@
+"""Halves, agreement, temperatures and fusion."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from tests.classifier import reference
+
+from minent.classifier.calibration import reliability, temperature_for_confidence, temperature_for_labels
+from minent.classifier.evidence import agreement, cut_in_halves, fold_accuracies
+from minent.classifier.fusion import fuse
+from minent.classifier.linear import log_softmax
+
+SCORES = hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(2, 4)), elements=st.floats(-30, 30, width=16))
+
+
+@given(st.lists(st.integers(0, 3), min_size=4, max_size=40), st.integers(0, 5))
+def test_halves_cover_every_row_and_every_class(labels, seed):
+    labels = np.array(labels)
+    halves = cut_in_halves(labels, 2, seed)
+    counts = np.bincount(labels)
+    if (counts > 1).sum() < 2:
+        assert halves is None
+        return
+    for first, second in halves.pairs:
+        assert sorted({*first, *second}) == list(range(len(labels)))
+        assert set(labels[first]) == set(labels[second]) == set(labels)
+        assert abs(len(first) - len(second)) <= 1
+        assert {*first} & {*second} == {*np.flatnonzero(~halves.judged)}
+    for _, fitted, tested in halves.parts:
+        assert not {*fitted} & {*tested}
+
+
+def test_agreement_is_a_share_of_the_texts():
+    one = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    other = one.copy()
+    other[0] = other[0, ::-1]
+    assert agreement(np.stack([one, other])) == 0.75
+    assert agreement(np.stack([one, other, one, one])) == 0.875
+    assert agreement(np.zeros((0, 4, 2))) is None
+
+
+def test_fold_accuracies_judge_only_rows_that_were_held_out():
+    labels = np.array([0, 0, 1, 1])
+    halves = cut_in_halves(labels, 1, 0)
+    held_out = np.eye(2)[labels][None].copy()
+    assert fold_accuracies(held_out, labels, halves).tolist() == [1.0, 1.0]
+    first = halves.pairs[0][0]
+    held_out[0, first[0]] = held_out[0, first[0], ::-1]
+    assert sorted(fold_accuracies(held_out, labels, halves).tolist()) == [0.5, 1.0]
+
+
+@settings(max_examples=60)
+@given(SCORES, st.floats(0.3, 0.95))
+def test_the_mean_confidence_is_met_wherever_it_can_be(scores, share):
+    temperature = temperature_for_confidence(scores, share)
+    assert temperature > 0
+    met = reference.mean_confidence(scores.tolist(), temperature)
+    highest = float(np.mean([1 / (row == row.max()).sum() for row in scores]))
+    target = max(share, 1 / scores.shape[1] + 1e-3 * (1 - 1 / scores.shape[1]))
+    if target < highest - 1e-3:
+        assert met == pytest.approx(target, abs=1e-3)
+
+
+@settings(max_examples=40)
+@given(SCORES, st.integers(0, 1000))
+def test_no_other_temperature_makes_the_smoothed_labels_likelier(scores, seed):
+    labels = np.random.default_rng(seed).integers(0, scores.shape[1], len(scores))
+    rows, classes = scores.shape
+    target = (np.eye(classes)[labels] * rows + 1) / (rows + classes)
+
+    def loss(temperature):
+        return -(target * log_softmax(scores / temperature)).sum(axis=1).mean()
+
+    best = temperature_for_labels(scores, labels)
+    assert loss(best) <= min(loss(best * 1.05), loss(best / 1.05)) + 1e-6
+
+
+def test_few_right_answers_do_not_make_a_model_certain():
+    scores = np.array([[1.0, 0.0]] * 4)
+    sure = 1 / (1 + np.exp(-1 / temperature_for_labels(scores, np.zeros(4, int))))
+    assert sure == pytest.approx(5 / 6, abs=1e-4)
+
+
+def test_reliability_is_zero_when_stated_is_met():
+    probabilities = np.tile([0.75, 0.25], (4, 1))
+    assert reliability(probabilities, np.array([0, 0, 0, 1])).ece == pytest.approx(0)
+    found = reliability(probabilities, np.array([1, 1, 1, 1]))
+    assert found.ece == pytest.approx(0.75)
+    assert found.bins == [{"confidence": 0.75, "accuracy": 0.0, "count": 4}]
+
+
+@given(SCORES)
+def test_fused_probabilities_sum_to_one_and_a_silent_member_changes_nothing(scores):
+    alone = fuse([scores], [2.0])
+    assert np.exp(alone).sum(axis=1) == pytest.approx(1)
+    assert fuse([scores, np.zeros_like(scores)], [2.0, 1.0]) == pytest.approx(alone, abs=1e-9)
