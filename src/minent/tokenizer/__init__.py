@@ -4,11 +4,11 @@ Two byte language models make it. A byte n-gram model cuts the training text whe
 (`lattice`); the parts are counted, and the rare and the wasted are given back to the others until the vocabulary fits
 (`lexicon`). To encode is to find the likeliest way to write a text as a row of pieces (`trie`).
 
-    >>> from minent import tokenizer
-    >>> text = "the cat sat on the mat\\nthe dog sat on the log\\n" * 20
-    >>> learnt = tokenizer.train([text], tokenizer.TokenizerConfig(vocab_size=300))
-    >>> learnt.tokenize("the cat")
-    [b'the ', b'cat']
+    >>> from minent import samples, tokenizer
+    >>> texts = samples.load("subjectivity").unlabeled[:1000]
+    >>> learnt = tokenizer.train(texts, tokenizer.TokenizerConfig(vocab_size=1000))
+    >>> learnt.tokenize("the story is about a film .")
+    [b'the story ', b'is', b' about ', b'a', b' film', b' .']
     >>> learnt.decode(learnt.encode("a café, a 猫")) == "a café, a 猫"
     True
 

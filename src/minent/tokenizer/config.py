@@ -19,8 +19,8 @@ class TokenizerConfig:
         vocab_size: Most ids, the three special ones and the 256 bytes counted: at least 259. A tuple trains nested
             tokenizers in one run, each vocabulary inside the next larger.
         order: Longest byte n-gram of the language model that cuts the training text, 2 to 7.
-        min_count: N-grams and pieces rarer than this are given up. None takes one per 2 MiB of text, but at least 2
-            and at most 32 (and 2 when `faithful`).
+        min_count: N-grams and pieces rarer than this are given up. None takes 2.4 times the cube root of the megabytes
+            of text, rounded, but at least 2 (6 for 18 MB); and 2 when `faithful`.
         isolate_digits: No piece holds a digit next to anything else, in any script.
         normalization: `"none"` keeps every character; `"nfc"` composes them (Unicode NFC) before encoding.
         faithful: Train as bytepiece 0.6.3 does, to the same pieces and counts: NFC, scores as plain logarithms, and no
@@ -85,11 +85,11 @@ class TokenizerConfig:
 
         Example:
             >>> TokenizerConfig().min_count_for(18_000_000)
-            9
+            6
         """
         if self.min_count is not None:
             return self.min_count
-        return 2 if self.faithful else min(max(round(byte_count / 2**21), 2), 32)
+        return 2 if self.faithful else max(2, round(2.4 * (byte_count / 1e6) ** (1 / 3)))
 
 
 def _check_whole(name: str, value: object, least: int, most: int | None, why: str = "") -> None:

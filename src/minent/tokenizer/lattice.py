@@ -37,12 +37,18 @@ def cut(chunks: Rows, *, order: int, min_count: int, ensure_unicode: bool, floor
     Note:
         Peak memory is 24 bytes for each byte of text, plus `8 * order + 40` for each different n-gram of full order.
     """
-    scores, ranks = score_ngrams(_keys(chunks.buffer, chunks.starts, order), order, min_count)
+    keys = np.empty(len(chunks.buffer), dtype=np.int64)
+    _fill_keys(chunks.buffer, chunks.starts, order, keys)
+    scores, ranks = score_ngrams(keys, order, min_count)
     least = -np.log(len(chunks.buffer)) if floor else -np.inf
     begins = np.zeros(len(chunks.buffer), dtype=np.uint8)
 
+    longest = int(np.diff(chunks.starts).max())
+
     def mark(first: int, last: int) -> None:
-        _mark_begins(chunks.buffer, chunks.starts[first : last + 1], ranks, scores, ensure_unicode, least, begins)
+        starts = chunks.starts[first : last + 1]
+        totals, routes = np.zeros((2, order)), np.zeros((longest, order), dtype=np.uint8)
+        _mark_begins(chunks.buffer, starts, ranks, scores, ensure_unicode, least, totals, routes, begins)
 
     over_shards(mark, chunks.starts)
     return Rows(chunks.buffer, np.append(np.flatnonzero(begins), len(begins)))
@@ -88,30 +94,23 @@ def _conditionals(distinct: np.ndarray, firsts: np.ndarray, total: int, order: i
 
 
 @njit(cache=True, nogil=True)
-def _keys(buffer, starts, order):
+def _fill_keys(buffer, starts, order, keys):
     """The n-gram at every position: byte + 1 in nine bits each, the first byte highest, 0 past the end of the chunk."""
-    keys = np.empty(len(buffer), dtype=np.int64)
     for chunk in range(len(starts) - 1):
         key = np.int64(0)
         for i in range(starts[chunk + 1] - 1, starts[chunk] - 1, -1):
             key = (key >> _BITS) | ((np.int64(buffer[i]) + 1) << (_BITS * (order - 1)))
             keys[i] = key
-    return keys
 
 
 @njit(cache=True, nogil=True)
-def _mark_begins(buffer, starts, ranks, scores, ensure_unicode, floor, begins):
+def _mark_begins(buffer, starts, ranks, scores, ensure_unicode, floor, totals, routes, begins):
     """Set `begins[i]` to 1 where a piece begins. Ties go to the lower tag, as they do in bytepiece."""
     order = scores.shape[1]
-    longest = 0
-    for chunk in range(len(starts) - 1):
-        longest = max(longest, starts[chunk + 1] - starts[chunk])
-    routes = np.zeros((longest, order), dtype=np.uint8)
-    before, here = np.empty(order), np.empty(order)
     for chunk in range(len(starts) - 1):
         first, end = starts[chunk], starts[chunk + 1]
         for tag in range(order):
-            before[tag] = 0.0
+            totals[0, tag] = 0.0
         for i in range(first, end):
             inside = ensure_unicode and 128 <= buffer[i] < 192
             for tag in range(order):
@@ -123,15 +122,15 @@ def _mark_begins(buffer, starts, ranks, scores, ensure_unicode, floor, begins):
                 best, route = -np.inf, 0
                 for earlier in range(max(tag - 1, 0), order):
                     follows = tag == 0 or earlier == tag - 1 or tag == order - 1
-                    if follows and before[earlier] + step > best:
-                        best, route = before[earlier] + step, earlier
-                here[tag] = best
+                    if follows and totals[0, earlier] + step > best:
+                        best, route = totals[0, earlier] + step, earlier
+                totals[1, tag] = best
                 routes[i - first, tag] = route
             for tag in range(order):
-                before[tag] = here[tag]
+                totals[0, tag] = totals[1, tag]
         tag = 0
         for other in range(1, order):
-            if before[other] > before[tag]:
+            if totals[0, other] > totals[0, tag]:
                 tag = other
         for i in range(end - 1, first, -1):
             begins[i] = tag == 0

@@ -45,7 +45,11 @@ def log_scores(counts: np.ndarray, faithful: bool) -> np.ndarray:
 
 def count(cuts: Rows) -> Lexicon:
     """Count the different rows, in sorted order."""
-    firsts, counts = _count_different(cuts.buffer, cuts.starts)
+    rows = len(cuts.starts) - 1
+    slots = np.full(2 << rows.bit_length(), -1, dtype=np.int32)
+    firsts, counts, hashes = np.empty((3, rows), dtype=np.int64)
+    found = _count_different(cuts.buffer, cuts.starts, slots, firsts, counts, hashes)
+    firsts, counts = firsts[:found], counts[:found]
     data = cuts.buffer.tobytes()
     pieces = [data[a:b] for a, b in zip(cuts.starts[firsts].tolist(), cuts.starts[firsts + 1].tolist())]
     by_bytes = sorted(range(len(pieces)), key=pieces.__getitem__)
@@ -142,39 +146,30 @@ def _trie(lexicon: Lexicon, faithful: bool) -> trie.Trie:
 
 
 @njit(cache=True, nogil=True)
-def _count_different(buffer, starts):
-    """A hash table over rows of bytes: the first row of each kind, and how many there are of it."""
-    rows = len(starts) - 1
-    firsts = np.empty(rows, dtype=np.int64)
-    counts = np.zeros(rows, dtype=np.int64)
-    hashes = np.empty(rows, dtype=np.int64)
-    slots = np.full(4096, -1, dtype=np.int64)
+def _count_different(buffer, starts, slots, firsts, counts, hashes):
+    """Count equal rows of bytes by open addressing: `slots` (-1, a power of two) holds kinds in the order they appear.
+
+    Fills the first row of each kind, how many rows are of it, and its hash; returns how many kinds there are.
+    """
     found = 0
-    for row in range(rows):
+    for row in range(len(starts) - 1):
         begin, length = starts[row], starts[row + 1] - starts[row]
-        hashed = np.int64(length)
+        hashed = length
         for i in range(begin, begin + length):
-            hashed = (hashed ^ np.int64(buffer[i])) * np.int64(1099511628211)
+            hashed = (hashed ^ buffer[i]) * 1099511628211
             hashed ^= hashed >> 29
         slot = hashed & (len(slots) - 1)
         while slots[slot] >= 0:
-            kind = slots[slot]
-            if hashes[kind] == hashed and starts[firsts[kind] + 1] - starts[firsts[kind]] == length:
+            first = firsts[slots[slot]]
+            if hashes[slots[slot]] == hashed and starts[first + 1] - starts[first] == length:
                 i = 0
-                while i < length and buffer[starts[firsts[kind]] + i] == buffer[begin + i]:
+                while i < length and buffer[starts[first] + i] == buffer[begin + i]:
                     i += 1
                 if i == length:
                     break
             slot = (slot + 1) & (len(slots) - 1)
         if slots[slot] < 0:
-            slots[slot], firsts[found], hashes[found] = found, row, hashed
+            slots[slot], firsts[found], hashes[found], counts[found] = found, row, hashed, 0
             found += 1
         counts[slots[slot]] += 1
-        if 2 * found > len(slots):
-            slots = np.full(2 * len(slots), -1, dtype=np.int64)
-            for kind in range(found):
-                slot = hashes[kind] & (len(slots) - 1)
-                while slots[slot] >= 0:
-                    slot = (slot + 1) & (len(slots) - 1)
-                slots[slot] = kind
-    return firsts[:found].copy(), counts[:found].copy()
+    return found

@@ -385,8 +385,8 @@ class Tokenizer:
             path: Their `.model` file, or a zip that holds one.
 
         Returns:
-            The tokenizer. Its scores are plain logarithms, as bytepiece computes them: rounding them to multiples of
-            1/256, as `train` does, would change a few ids in ten thousand.
+            The tokenizer. Its scores are the plain float64 logarithms of bytepiece: rounded scores, as `train` makes
+            them, would break true ties by rule and not by rounding error, and so move up to 1 % of the cuts.
 
         Raises:
             InputError: No such file, or no model of bytepiece; what is wrong with it is named.

@@ -42,7 +42,9 @@ def train(
         n-grams removed keeps a finite score here, unless `config.faithful`.
 
     Example:
-        >>> small, large = train(["the cat sat on the mat\\n" * 20], TokenizerConfig(vocab_size=(262, 270)))
+        >>> from minent import samples
+        >>> texts = samples.load("subjectivity").unlabeled[:1000]
+        >>> small, large = train(texts, TokenizerConfig(vocab_size=(500, 1000)))
         >>> set(small.pieces) < set(large.pieces)
         True
     """

@@ -34,23 +34,32 @@ class Trie(NamedTuple):
 def build(pieces: list[bytes], ids: np.ndarray, scores: np.ndarray) -> Trie:
     """Make the trie of `pieces`, sorted and different; piece i has the id `ids[i]` (int32) and `scores[ids[i]]`."""
     rows = join(pieces)
-    links, ends = _place(rows.buffer, rows.starts, ids)
     lengths = np.zeros(len(scores), dtype=np.int64)
     lengths[ids] = np.diff(rows.starts)
-    return Trie(links, ends, scores, lengths)
+    queue = np.empty((2, len(pieces), 3), dtype=np.int64)
+    slots = 1024
+    while True:
+        links = np.full((slots, 2), -1, dtype=np.int32)
+        ends = np.full(slots, -1, dtype=np.int32)
+        if _place(rows.buffer, rows.starts, ids, queue, links, ends):
+            return Trie(links, ends, scores, lengths)
+        slots *= 2
 
 
 def segment(rows: Rows, trie: Trie) -> tuple[np.ndarray, np.ndarray]:
     """Segment each row; return the ids of all rows end to end (int32) and the starts of the rows in them (int64)."""
 
-    def work(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
-        return _segment(rows.buffer, rows.starts[first : last + 1], *trie)
+    counts = np.zeros(len(rows.starts), dtype=np.int64)
+    reach = 1 << int(trie.lengths.max()).bit_length()
 
-    parts = over_shards(work, rows.starts)
-    ids = np.concatenate([part[0] for part in parts])
-    starts = np.zeros(len(rows.starts), dtype=np.int64)
-    np.cumsum(np.concatenate([part[1] for part in parts]), out=starts[1:])
-    return ids, starts
+    def work(first: int, last: int) -> np.ndarray:
+        starts = rows.starts[first : last + 1]
+        ids = np.empty(starts[-1] - starts[0], dtype=np.int32)
+        ring = np.full(reach, -np.inf)
+        return ids[: _segment(rows.buffer, starts, *trie, ring, ids, counts[first + 1 : last + 1])].copy()
+
+    ids = np.concatenate(over_shards(work, rows.starts))
+    return ids, np.cumsum(counts)
 
 
 def sample(buffer: np.ndarray, trie: Trie, alpha: float, uniforms: np.ndarray) -> np.ndarray:
@@ -62,73 +71,58 @@ def sample(buffer: np.ndarray, trie: Trie, alpha: float, uniforms: np.ndarray) -
         alpha: 0 makes every segmentation as likely as any other; the larger, the nearer to the best one.
         uniforms: A number in [0, 1) for each byte; the one at which a piece begins decides which piece it is.
     """
-    return _sample(buffer, *trie, alpha, uniforms)
+    ids = np.empty(len(buffer), dtype=np.int32)
+    return ids[: _sample(buffer, *trie, alpha, uniforms, np.zeros(len(buffer) + 1), ids)].copy()
 
 
 @njit(cache=True, nogil=True)
-def _place(buffer, starts, ids):
-    """Lay the trie of sorted strings into a double array, level by level, each family in the first place that fits."""
-    count = len(starts) - 1
-    links = np.full((1024, 2), -1, dtype=np.int32)
-    pieces = np.full(1024, -1, dtype=np.int32)
+def _place(buffer, starts, ids, queue, links, pieces):
+    """Lay the trie of sorted strings into free slots (-1), level by level, each family where it first fits.
+
+    `queue[depth % 2]` holds the nodes of a level: first string, last string + 1, slot. Returns False when the slots do
+    not suffice.
+    """
+    queue[0, 0, 0], queue[0, 0, 1], queue[0, 0, 2] = 0, len(starts) - 1, 0
     links[0, 1] = 0  # the root is nobody's child, but its slot is taken
-    lows, highs, slots = np.zeros(1, np.int64), np.full(1, count, np.int64), np.zeros(1, np.int64)
-    firsts, labels = np.empty(257, np.int64), np.empty(256, np.int64)
-    search_from, depth = 1, 0
-    while len(lows) > 0:
-        next_lows, next_highs = np.empty(count, np.int64), np.empty(count, np.int64)
-        next_slots, found = np.empty(count, np.int64), 0
-        for node in range(len(lows)):
-            low, high, slot = lows[node], highs[node], slots[node]
+    nodes, depth, search_from = 1, 0, 1
+    while nodes > 0:
+        this, following, found = depth % 2, 1 - depth % 2, 0
+        for node in range(nodes):
+            low, high, slot = queue[this, node, 0], queue[this, node, 1], queue[this, node, 2]
             if starts[low + 1] - starts[low] == depth:  # the shortest of sorted strings comes first
                 pieces[slot] = ids[low]
                 low += 1
-            children = 0
+            family = found
             for i in range(low, high):
-                byte = np.int64(buffer[starts[i] + depth])
-                if children == 0 or byte != labels[children - 1]:
-                    firsts[children], labels[children] = i, byte
-                    children += 1
-            firsts[children] = high
-            if children == 0:
-                links[slot, 0] = 0
+                byte = buffer[starts[i] + depth]
+                if found == family or byte != buffer[starts[i - 1] + depth]:
+                    queue[following, found, 0], queue[following, found, 2] = i, byte
+                    found += 1
+                queue[following, found - 1, 1] = i + 1
+            links[slot, 0] = 0
+            if found == family:
                 continue
-            offset, taken = max(search_from - labels[0], 0), 0
-            while True:
+            eldest, taken = queue[following, family, 2], 0
+            offset = max(search_from - eldest, 0)
+            child = family
+            while child < found:
                 if offset + 256 > len(pieces):
-                    links, pieces = _doubled(links, pieces)
-                fits = True
-                for child in range(children):
-                    if links[offset + labels[child], 1] >= 0:
-                        fits = False
-                        break
-                if fits:
-                    break
-                taken += links[offset + labels[0], 1] >= 0
-                offset += 1
-            if taken > 0.95 * (offset + labels[0] + 1 - search_from):
-                search_from = offset + labels[0]  # little room before here: do not look again
+                    return False
+                if links[offset + queue[following, child, 2], 1] >= 0:
+                    taken += links[offset + eldest, 1] >= 0
+                    offset += 1
+                    child = family
+                else:
+                    child += 1
+            if taken > 0.95 * (offset + eldest + 1 - search_from):
+                search_from = offset + eldest  # little room before here: do not look again
             links[slot, 0] = offset
-            for child in range(children):
-                links[offset + labels[child], 1] = slot
-                next_lows[found], next_highs[found] = firsts[child], firsts[child + 1]
-                next_slots[found] = offset + labels[child]
-                found += 1
-        lows, highs, slots = next_lows[:found], next_highs[:found], next_slots[:found]
+            for child in range(family, found):
+                queue[following, child, 2] += offset
+                links[queue[following, child, 2], 1] = slot
+        nodes = found
         depth += 1
-    return links, pieces
-
-
-@njit(cache=True, nogil=True)
-def _doubled(links, pieces):
-    """Copies with twice the slots, the new ones free."""
-    size = len(pieces)
-    more_links = np.full((2 * size, 2), -1, dtype=np.int32)
-    more_pieces = np.full(2 * size, -1, dtype=np.int32)
-    for slot in range(size):
-        more_links[slot, 0], more_links[slot, 1] = links[slot, 0], links[slot, 1]
-        more_pieces[slot] = pieces[slot]
-    return more_links, more_pieces
+    return True
 
 
 @njit(cache=True, nogil=True)
@@ -141,24 +135,23 @@ def _line_end(buffer, begin, end):
 
 
 @njit(cache=True, nogil=True)
-def _segment(buffer, starts, links, pieces, scores, lengths):
-    """Best segmentation of each row: ids end to end, and how many each row has."""
-    size = 1
-    while size <= lengths.max():
-        size *= 2
-    ring = np.full(size, -np.inf)  # best score to the positions ahead, by position modulo size
-    origin = starts[0]
-    ids = np.empty(starts[-1] - origin, dtype=np.int32)
-    counts = np.zeros(len(starts) - 1, dtype=np.int64)
-    written = 0
+def _segment(buffer, starts, links, pieces, scores, lengths, ring, ids, counts):
+    """Best segmentation of each row: fills `ids` end to end and `counts` by row, and returns how many ids there are.
+
+    `ring` holds the best score to the positions ahead, by position modulo its size, a power of two above the longest
+    piece; it is minus infinity at the call. `ids` has room for an id per byte: until the way is read back, the id of
+    the best piece that ends at a byte stands at that byte.
+    """
+    last = len(ring) - 1
+    origin, written = starts[0], 0
     for row in range(len(starts) - 1):
         begin = starts[row]
         while begin < starts[row + 1]:
             end = _line_end(buffer, begin, starts[row + 1])
-            ring[begin & (size - 1)] = 0.0
+            ring[begin & last] = 0.0
             for i in range(begin, end):
-                score = ring[i & (size - 1)]
-                ring[i & (size - 1)] = -np.inf
+                score = ring[i & last]
+                ring[i & last] = -np.inf
                 node, j = 0, i
                 while j < end:
                     slot = links[node, 0] + buffer[j]
@@ -167,10 +160,10 @@ def _segment(buffer, starts, links, pieces, scores, lengths):
                     node = slot
                     j += 1
                     piece = pieces[node]
-                    if piece >= 0 and score + scores[piece] > ring[j & (size - 1)]:
-                        ring[j & (size - 1)] = score + scores[piece]
-                        ids[j - 1 - origin] = piece  # until it is read back, the place of an id is where its piece ends
-            ring[end & (size - 1)] = -np.inf
+                    if piece >= 0 and score + scores[piece] > ring[j & last]:
+                        ring[j & last] = score + scores[piece]
+                        ids[j - 1 - origin] = piece
+            ring[end & last] = -np.inf
             read = write = end - origin
             while read > begin - origin:
                 piece = ids[read - 1]
@@ -182,16 +175,17 @@ def _segment(buffer, starts, links, pieces, scores, lengths):
                 written += 1
             counts[row] += end - origin - write
             begin = end
-    return ids[:written].copy(), counts
+    return written
 
 
 @njit(cache=True, nogil=True)
-def _sample(buffer, links, pieces, scores, lengths, alpha, uniforms):
-    """Weigh all ways to go on from every position, from the end back; then go forward and draw piece after piece."""
-    end = len(buffer)
-    weight = np.empty(end + 1)  # log of the summed exp(alpha * score) of all segmentations of the rest of the line
-    ids = np.empty(end, dtype=np.int32)
-    written, begin = 0, 0
+def _sample(buffer, links, pieces, scores, lengths, alpha, uniforms, weight, ids):
+    """Weigh all ways to go on from every position, from the end back; then go forward and draw piece after piece.
+
+    `weight[i]` becomes the log of the sum of exp(alpha * score) over all segmentations of the line from i on. Fills
+    `ids` and returns how many there are.
+    """
+    end, written, begin = len(buffer), 0, 0
     while begin < end:
         stop = _line_end(buffer, begin, end)
         weight[stop] = 0.0
@@ -229,4 +223,4 @@ def _sample(buffer, links, pieces, scores, lengths, alpha, uniforms):
             written += 1
             i += lengths[chosen]
         begin = stop
-    return ids[:written].copy()
+    return written

@@ -1,0 +1,182 @@
+"""The tokenizer as plain loops over dictionaries: slow, obvious, and independent of the kernels."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+NEVER = -np.inf
+WORDS = "the a cat dog sat ran on mat café naïve 猫 坐在 垫子 上 𝒳 12 345 ٣٤ if else return x=1 \t"
+
+
+def sentences(count: int, seed: int = 0) -> list[str]:
+    """Text to learn from: some words in any order, with line ends or without."""
+    draw = random.Random(seed)
+    words = WORDS.split(" ")
+    return [
+        " ".join(draw.choices(words, k=draw.randint(3, 12))) + draw.choice(["\n", "\n\n", ".", ""])
+        for _ in range(count)
+    ]
+
+
+# --- the byte n-gram model --------------------------------------------------------------------------------------------
+
+
+def ngram_scores(chunks: list[bytes], order: int, min_count: int) -> dict[bytes, float]:
+    """log count(w) - log count(w without its last byte), for the n-grams that are frequent enough."""
+    counts: Counter[bytes] = Counter()
+    for chunk in chunks:
+        for i in range(len(chunk)):
+            counts.update(chunk[i : i + n] for n in range(1, order + 1) if i + n <= len(chunk))
+    for byte in range(256):
+        counts.setdefault(bytes([byte]), 1)
+    counts[b""] = sum(count for gram, count in counts.items() if len(gram) == 1)
+    return {
+        gram: np.log(count) - np.log(counts[gram[:-1]])
+        for gram, count in counts.items()
+        if gram and (len(gram) == 1 or count >= min_count)
+    }
+
+
+def is_inside(byte: int) -> bool:
+    """Does the byte go on with a character that an earlier byte began?"""
+    return 128 <= byte < 192
+
+
+def lattice_score(pieces: list[bytes], scores: dict[bytes, float], order: int, ensure_unicode: bool, floor: float):
+    """The log-probability of a segmentation: each byte after at most `order - 1` earlier bytes of its piece."""
+    total = 0.0
+    for piece in pieces:
+        if ensure_unicode and is_inside(piece[0]):
+            return NEVER
+        for i in range(len(piece)):
+            step = scores.get(piece[max(0, i - order + 1) : i + 1], NEVER)
+            total += floor if step == NEVER and ensure_unicode and is_inside(piece[i]) else step
+    return total
+
+
+def lattice_cut(chunk: bytes, scores: dict[bytes, float], order: int, ensure_unicode: bool, floor: float):
+    """The best segmentation by dynamic programming over tags; of equals the lower tag."""
+
+    def step(i: int, tag: int) -> float:
+        inside = ensure_unicode and is_inside(chunk[i])
+        if tag > i or (inside and tag == 0):
+            return NEVER
+        score = scores.get(chunk[i - tag : i + 1], NEVER)
+        return floor if inside and score == NEVER else score
+
+    totals, routes = [step(0, tag) for tag in range(order)], []
+    for i in range(1, len(chunk)):
+        came, best = [], []
+        for tag in range(order):
+            ways = [
+                totals[earlier] + step(i, tag) if tag in (0, min(earlier + 1, order - 1)) else NEVER
+                for earlier in range(order)
+            ]
+            came.append(int(np.argmax(ways)))
+            best.append(max(ways))
+        totals = best
+        routes.append(came)
+    tags = [int(np.argmax(totals))]
+    for came in reversed(routes):
+        tags.append(came[tags[-1]])
+    begins = [i for i, tag in enumerate(reversed(tags)) if tag == 0]
+    return [chunk[a:b] for a, b in zip(begins, [*begins[1:], len(chunk)])]
+
+
+# --- segmentation by pieces -------------------------------------------------------------------------------------------
+
+
+def all_segmentations(text: bytes, pieces: set[bytes]) -> Iterator[list[bytes]]:
+    """Every way to write the text as pieces."""
+    if not text:
+        yield []
+    for end in range(1, len(text) + 1):
+        if text[:end] in pieces:
+            for rest in all_segmentations(text[end:], pieces):
+                yield [text[:end], *rest]
+
+
+def best_segmentation(text: bytes, scores: dict[bytes, float]) -> list[bytes]:
+    """Of all segmentations the one with the largest sum; of equals the longest last piece, then the one before it."""
+    return max(
+        all_segmentations(text, set(scores)),
+        key=lambda way: (sum(scores[piece] for piece in way), [len(piece) for piece in reversed(way)]),
+    )
+
+
+def quick_segmentation(text: bytes, scores: dict[bytes, float]) -> list[bytes]:
+    """The same by dynamic programming; sums run from the left, as in bytepiece."""
+    best, came = [0.0] + [NEVER] * len(text), [0] * (len(text) + 1)
+    longest = max(map(len, scores))
+    for end in range(1, len(text) + 1):
+        for begin in range(max(0, end - longest), end):
+            total = best[begin] + scores.get(text[begin:end], NEVER)
+            if total > best[end]:
+                best[end], came[end] = total, begin
+    way, end = [], len(text)
+    while end:
+        way.append(text[came[end] : end])
+        end = came[end]
+    return way[::-1]
+
+
+# --- the trainer ------------------------------------------------------------------------------------------------------
+
+
+def piece_scores(counts: dict[bytes, int], faithful: bool) -> dict[bytes, float]:
+    total = np.log(sum(counts.values()))
+    raw = {piece: np.log(count) - total for piece, count in counts.items()}
+    return raw if faithful else {piece: round(score * 256) / 256 for piece, score in raw.items()}
+
+
+def train(
+    chunks: list[bytes],
+    sizes: list[int],
+    *,
+    order: int,
+    min_count: int,
+    max_piece_length: int,
+    ensure_unicode: bool,
+    faithful: bool,
+) -> list[dict[bytes, int]]:
+    """Pieces and counts for each size, sizes falling."""
+    scores = ngram_scores(chunks, order, min_count)
+    floor = NEVER if faithful else -np.log(sum(map(len, chunks)))
+    counts: Counter[bytes] = Counter()
+    for chunk in chunks:
+        counts.update(lattice_cut(chunk, scores, order, ensure_unicode, floor))
+    for byte in range(256):
+        counts.setdefault(bytes([byte]), 1)
+
+    def keep(wanted) -> dict[bytes, int]:
+        kept = Counter({piece: count for piece, count in counts.items() if wanted(piece)})
+        model = piece_scores(kept, faithful)
+        for piece, count in counts.items():
+            if not wanted(piece):
+                for part in quick_segmentation(piece, model):
+                    kept[part] += count
+        return without_waste(kept)
+
+    def without_waste(kept: dict[bytes, int]) -> dict[bytes, int]:
+        while True:
+            model, found = piece_scores(kept, faithful), Counter()
+            for piece, count in kept.items():
+                for part in quick_segmentation(piece, model):
+                    found[part] += count
+            if len(found) == len(kept):
+                return found
+            kept = found
+
+    counts = keep(lambda p: len(p) == 1 or (len(p) <= max_piece_length and counts[p] >= min_count))
+    made = []
+    for size in sizes:
+        if len(counts) > size - 3:
+            ranked = sorted(counts, key=lambda p: (len(p) > 1, -counts[p], -len(p), p))
+            best = set(ranked[: size - 3])
+            counts = keep(best.__contains__)
+        made.append(dict(counts))
+    return made
