@@ -1,0 +1,16 @@
+"""One HTML page that tells how a saved classifier came to be, how good it is and where it errs.
+
+The page is a pure function of the manifest: it asks no stage and reads no other file, so it can be drawn again for any
+old run and the same manifest gives the same bytes. It needs no network and no script, follows the reader's light or
+dark scheme, and prints. For whoever trained a classifier and must decide whether to trust it.
+
+    >>> from minent import report
+    >>> from minent.artifacts import Manifest
+    >>> facts = {"task": {"classes": ["no", "yes"], "labelled": 8}}
+    >>> "learned from 8 labelled texts" in report.render(Manifest("classifier", 1, "0.1.0", facts=facts))
+    True
+"""
+
+from minent.report.render import render, write
+
+__all__ = ["render", "write"]
