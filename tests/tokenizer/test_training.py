@@ -118,7 +118,7 @@ def test_facts_are_about_the_training_text(texts):
 def test_progress_is_told(texts):
     events = []
     train(texts, TokenizerConfig(vocab_size=300), progress=events.append)
-    assert {event.stage for event in events} == {"read texts", "cut by n-grams", "prune pieces"}
+    assert {event.stage for event in events} == {"read texts", "count n-grams", "cut into pieces", "prune pieces"}
 
 
 def test_rare_characters_do_not_spoil_their_lines():

@@ -13,6 +13,8 @@ Source: J. Su, kexue.fm/archives/3956, 9752; `Trainer` of bytepiece 0.6.3.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
@@ -21,59 +23,65 @@ from minent.tokenizer.text import Rows, over_shards
 _BITS = 9
 
 
-def cut(chunks: Rows, *, order: int, min_count: int, ensure_unicode: bool, floor: bool) -> Rows:
-    """Cut every chunk into its likeliest pieces under the n-gram model of all chunks.
+class Ngrams(NamedTuple):
+    """The n-gram model of a text, seen from its positions."""
+
+    scores: np.ndarray  # float64, (n-grams, order): log-probability of byte j of an n-gram after the bytes before it
+    ranks: np.ndarray  # int32, by position: which n-gram starts there
+
+
+def count(chunks: Rows, order: int, min_count: int) -> Ngrams:
+    """Count all n-grams up to `order` bytes and turn them into conditional log-probabilities.
+
+    Peak memory is about 30 bytes for each byte of text, then `8 * order` for each different n-gram of full length.
 
     Args:
         chunks: The training text; no n-gram crosses from one chunk to the next.
         order: Longest n-gram, 2 to 7.
-        min_count: N-grams of two bytes and more count only when seen so often.
-        ensure_unicode: No piece may begin inside a character.
-        floor: Give the unseen steps inside a character the score of one in all bytes, instead of minus infinity.
-
-    Returns:
-        The same bytes, with a row for each piece in the order of the text.
-
-    Note:
-        Peak memory is 24 bytes for each byte of text, plus `8 * order + 40` for each different n-gram of full order.
+        min_count: Rarer n-grams of two bytes and more score minus infinity.
     """
     keys = np.empty(len(chunks.buffer), dtype=np.int64)
     _fill_keys(chunks.buffer, chunks.starts, order, keys)
-    scores, ranks = score_ngrams(keys, order, min_count)
+    distinct, firsts, ranks = _ranked(keys)
+    return Ngrams(_conditionals(distinct, firsts, len(ranks), order, min_count), ranks)
+
+
+def cut(chunks: Rows, ngrams: Ngrams, *, ensure_unicode: bool, floor: bool) -> Rows:
+    """Cut every chunk into its likeliest pieces.
+
+    Args:
+        chunks: The text that was counted.
+        ngrams: Its model.
+        ensure_unicode: No piece may begin inside a character.
+        floor: A step inside a character that the model does not know scores as a byte seen once in the whole text,
+            instead of minus infinity. Without it nothing behind such a character has a finite score, and the rest of
+            the chunk falls into bytes.
+
+    Returns:
+        The same bytes, with a row for each piece in the order of the text.
+    """
+    order = ngrams.scores.shape[1]
     least = -np.log(len(chunks.buffer)) if floor else -np.inf
     begins = np.zeros(len(chunks.buffer), dtype=np.uint8)
-
     longest = int(np.diff(chunks.starts).max())
 
     def mark(first: int, last: int) -> None:
         starts = chunks.starts[first : last + 1]
         totals, routes = np.zeros((2, order)), np.zeros((longest, order), dtype=np.uint8)
-        _mark_begins(chunks.buffer, starts, ranks, scores, ensure_unicode, least, totals, routes, begins)
+        _mark_begins(chunks.buffer, starts, ngrams.ranks, ngrams.scores, ensure_unicode, least, totals, routes, begins)
 
     over_shards(mark, chunks.starts)
     return Rows(chunks.buffer, np.append(np.flatnonzero(begins), len(begins)))
 
 
-def score_ngrams(keys: np.ndarray, order: int, min_count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Turn the key at every position into conditional log-probabilities.
-
-    Args:
-        keys: int64, the n-gram that starts at each position.
-        order: Bytes in a key.
-        min_count: N-grams of two bytes and more that are rarer score minus infinity.
-
-    Returns:
-        `scores[r, j]`, the log-probability of byte j of n-gram r after the bytes before it, float64; and for each
-        position the r of the n-gram that starts there, int32.
-    """
+def _ranked(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sort the keys: the different ones, where each begins in the sorted row, and by position which one it is."""
     by_key = np.argsort(keys)
-    distinct = keys[by_key]
-    is_new = np.empty(len(keys), dtype=bool)
-    is_new[0], is_new[1:] = True, distinct[1:] != distinct[:-1]
-    firsts = np.flatnonzero(is_new)
+    row = keys[by_key]
+    is_new = np.append(True, row[1:] != row[:-1])
     ranks = np.empty(len(keys), dtype=np.int32)
     ranks[by_key] = np.cumsum(is_new, dtype=np.int32) - 1
-    return _conditionals(distinct[firsts], firsts, len(keys), order, min_count), ranks
+    return row[is_new], np.flatnonzero(is_new), ranks
 
 
 def _conditionals(distinct: np.ndarray, firsts: np.ndarray, total: int, order: int, min_count: int) -> np.ndarray:

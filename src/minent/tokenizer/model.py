@@ -273,14 +273,17 @@ class Tokenizer:
             >>> train(["so it goes"], TokenizerConfig(vocab_size=259)).decode_bytes([198, 172])
             b'\\xc3\\xa9'
         """
-        ids = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
-        if ids and not 0 <= min(ids) <= max(ids) < self.vocab_size:
-            wrong = [id for id in ids if not 0 <= id < self.vocab_size]
-            raise InputError(
-                f"ids hold {wrong[0]}, but vocab_size is {self.vocab_size} ({len(wrong)} of {len(ids)} ids are "
-                f"outside). Did another tokenizer make them?"
-            )
-        return b"".join([self._piece_of[id] for id in ids])
+        try:
+            ids = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
+            if not ids or 0 <= min(ids) <= max(ids) < self.vocab_size:
+                return b"".join([self._piece_of[id] for id in ids])
+        except TypeError as error:
+            raise InputError(f"ids are no row of whole numbers ({error}). Give a list or an array of ids.") from None
+        wrong = [id for id in ids if not 0 <= id < self.vocab_size]
+        raise InputError(
+            f"ids hold {wrong[0]}, but vocab_size is {self.vocab_size} ({len(wrong)} of {len(ids)} ids are "
+            f"outside). Did another tokenizer make them?"
+        )
 
     # --- the vocabulary -----------------------------------------------------------------------------------------------
 
@@ -306,7 +309,7 @@ class Tokenizer:
             >>> train(["so it goes"], TokenizerConfig(vocab_size=259)).id_to_piece(100)
             b'a'
         """
-        return self._piece_of[id] if id in range(self.vocab_size) else self.decode_bytes([id])
+        return self.decode_bytes([id])
 
     def piece_to_id(self, piece: bytes | str) -> int:
         """The id of a piece.

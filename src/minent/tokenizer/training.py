@@ -57,17 +57,15 @@ def train(
     progress(runtime.Progress("read texts", text_count, text_count, "texts"))
 
     min_count = config.min_count_for(size)
-    progress(runtime.Progress("cut by n-grams", 0, size, "bytes"))
-    counted = lexicon.count(
-        lattice.cut(
-            chunks,
-            order=config.order,
-            min_count=min_count,
-            ensure_unicode=config.ensure_unicode,
-            floor=not config.faithful,
-        )
-    )
-    progress(runtime.Progress("cut by n-grams", size, size, "bytes", f"{len(counted.pieces)} different pieces"))
+    progress(runtime.Progress("count n-grams", 0, size, "bytes"))
+    ngrams = lattice.count(chunks, config.order, min_count)
+    progress(runtime.Progress("count n-grams", size, size, "bytes", f"{len(ngrams.scores)} different ones"))
+
+    progress(runtime.Progress("cut into pieces", 0, size, "bytes"))
+    cuts = lattice.cut(chunks, ngrams, ensure_unicode=config.ensure_unicode, floor=not config.faithful)
+    del ngrams  # the largest arrays of the run
+    counted = lexicon.count(cuts)
+    progress(runtime.Progress("cut into pieces", size, size, "bytes", f"{len(counted.pieces)} different ones"))
 
     lexica = lexicon.prune(
         counted,
