@@ -61,6 +61,12 @@ def test_the_threshold_on_the_edge_of_the_support():
     assert simplex.entmax(torch.tensor([2.0, 0.0])).tolist() == [1.0, 0.0]
 
 
+def test_float32_is_exact_where_the_map_is_steep():
+    """Above alpha = 2 an edge turns an error of 1e-7 in a threshold into 1e-7**(1/5), so it is found in float64."""
+    z = torch.randn(8, 50, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(simplex.entmax(z, 6.0), simplex.entmax(z.double(), 6.0).float(), atol=1e-6, rtol=0)
+
+
 def test_few_evaluations(monkeypatch):
     """Halley on the norm closes the bracket in a handful of evaluations where halving needs about fifty."""
     counts: list[int] = []
@@ -78,7 +84,7 @@ def test_few_evaluations(monkeypatch):
     z = torch.randn(16, 4096, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     for alpha in (1.05, 1.2, 1.333, 1.5, 1.75, 2.0):
         simplex.entmax(z, alpha)
-    assert max(counts) <= 14, counts
+    assert sum(counts) <= 6 * 8, counts
 
 
 @pytest.mark.parametrize("alpha", [1.0, 1.2, 1.5, 1.75, 2.0, 3.0])
@@ -88,16 +94,20 @@ def test_gradients_of_both_orders(alpha):
     assert torch.autograd.gradgradcheck(lambda z: simplex.entmax(z, alpha), z)
 
 
-def test_falling_root_meets_a_hard_function():
-    """A cubic root: infinite slope at the root, so that no step formula may be trusted there."""
+@pytest.mark.parametrize("power", [1 / 3, 1.0, 9.0])
+def test_falling_root_meets_hard_functions(power):
+    """Infinite slope at the root, where Newton runs away, and none at all, where it crawls: halving takes over."""
+    evaluations = []
 
     def taylor(x):
-        shifted = x - 0.3
-        slope = -(shifted.abs().clamp(min=1e-30) ** (-2 / 3)) / 3
-        return [-torch.sign(shifted) * shifted.abs() ** (1 / 3), slope, torch.zeros_like(x)]
+        away = x - 0.3
+        evaluations.append(x.item())
+        slope = -power * away.abs().clamp(min=1e-30) ** (power - 1)
+        return [-torch.sign(away) * away.abs() ** power, slope, torch.zeros_like(x)]
 
     low, high = torch.tensor([[-1.0]], dtype=torch.float64), torch.tensor([[2.0]], dtype=torch.float64)
     assert balance.falling_root(taylor, low, high, low).item() == pytest.approx(0.3, abs=1e-14)
+    assert len(evaluations) <= 120
 
 
 def test_householder_steps_take_tensors():

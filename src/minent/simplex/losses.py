@@ -7,18 +7,16 @@ once the right score leads by `1 / (alpha - 1)`. The others are negative log lik
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from minent.errors import InputError, did_you_mean
+from minent.errors import InputError
 from minent.simplex.maps import check_order, taylor_logits, topk_logits
 from minent.simplex.perturb import check_noise, log_perturb_rows
-from minent.simplex.rows import open_rows, positive
+from minent.simplex.rows import positive
 from minent.simplex.sparse import check_alpha, entmax_rows
-
-_REDUCTIONS = ("mean", "sum", "none")
+from minent.simplex.targets import inner, negentropy, open_target
 
 
 def softmax_loss(
@@ -45,7 +43,7 @@ def softmax_loss(
         >>> softmax_loss(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
         tensor(0.6931)
     """
-    rows, y = _open(scores, target, reduction, ignore_index)
+    rows, y = open_target(scores, target, reduction, ignore_index)
     return y.reduce(torch.logsumexp(rows, -1) - y.expect(rows), scores.dtype)
 
 
@@ -86,7 +84,7 @@ def margin_softmax_loss(
     if isinstance(margin, torch.Tensor) or not 0.0 <= margin < math.inf:
         raise InputError(f"margin is {margin!r}; it takes a plain number from 0 upward.")
     positive("scale", scale)
-    rows, y = _open(scores, target, reduction, ignore_index)
+    rows, y = open_target(scores, target, reduction, ignore_index)
     rows = scale * (rows - margin * y.matrix(rows))
     return y.reduce(torch.logsumexp(rows, -1) - y.expect(rows), scores.dtype)
 
@@ -126,7 +124,7 @@ def taylor_softmax_loss(
         tensor(0.4700)
     """
     check_order(order)
-    rows, y = _open(scores, target, reduction, ignore_index)
+    rows, y = open_target(scores, target, reduction, ignore_index)
     rows = taylor_logits(rows, order, monotone, centred)
     return y.reduce(torch.logsumexp(rows, -1) - y.expect(rows), scores.dtype)
 
@@ -164,7 +162,7 @@ def topk_softmax_loss(
         >>> topk_softmax_loss(torch.tensor([[2.0, 2.0, 0.0]]), torch.tensor([0]), k=2)
         tensor(0.6931)
     """
-    rows, y = _open(scores, target, reduction, ignore_index)
+    rows, y = open_target(scores, target, reduction, ignore_index)
     kept = topk_logits(rows, k)
     if include_target:
         kept = torch.where(y.matrix(rows) > 0, rows, kept)
@@ -206,7 +204,7 @@ def perturb_max_loss(
         tensor(0.6931)
     """
     check_noise(noise, scale, nodes)
-    rows, y = _open(scores, target, reduction, ignore_index)
+    rows, y = open_target(scores, target, reduction, ignore_index)
     return y.reduce(-y.expect(log_perturb_rows(rows / scale, noise, nodes)), scores.dtype)
 
 
@@ -268,7 +266,7 @@ def entmax_loss(
         tensor([0.0000, 0.3905])
     """
     alpha = check_alpha(alpha)
-    rows, y = _open(scores, target, reduction, ignore_index)
+    rows, y = open_target(scores, target, reduction, ignore_index)
     rows = rows - rows.detach().amax(-1, keepdim=True)  # no loss changes: p and y both sum to one
     largest = _Conjugate.apply(rows, entmax_rows(alpha)(rows), alpha)
     return y.reduce(largest + y.negentropy(alpha) - y.expect(rows), scores.dtype)
@@ -279,7 +277,7 @@ class _Conjugate(torch.autograd.Function):
 
     @staticmethod
     def forward(rows: torch.Tensor, p: torch.Tensor, alpha: float) -> torch.Tensor:  # type: ignore[override]
-        return _inner(p, rows) - _negentropy(p, alpha)
+        return inner(p, rows) - negentropy(p, alpha)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
@@ -288,79 +286,3 @@ class _Conjugate(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None]:  # type: ignore[override]
         return upstream.unsqueeze(-1) * ctx.saved_tensors[0], None, None
-
-
-def _negentropy(p: torch.Tensor, alpha: float) -> torch.Tensor:
-    """Tsallis: `sum p (p**e - 1) / (alpha e)` with `e = alpha - 1`, which tends to `sum p log p`."""
-    log_p = torch.log(torch.where(p > 0, p, 1.0))
-    e = alpha - 1.0
-    return (p * (torch.expm1(e * log_p) / (alpha * e) if e else log_p)).sum(-1)
-
-
-def _inner(y: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    """`<y, z>`, where a masked score counts nothing if `y` is zero there."""
-    return (y * torch.where(y == 0, 0.0, rows)).sum(-1)
-
-
-@dataclass(frozen=True)
-class _Target:
-    """What rows are compared with: class indices, spread into a matrix only where one is needed, or distributions."""
-
-    values: torch.Tensor
-    counted: torch.Tensor  # 1 for a row that counts, 0 for one that is ignored
-    reduction: str
-
-    @property
-    def soft(self) -> bool:
-        return self.values.is_floating_point()
-
-    def expect(self, rows: torch.Tensor) -> torch.Tensor:
-        """Return `<y, z>` of each row."""
-        return _inner(self.values, rows) if self.soft else rows.gather(-1, self.values.unsqueeze(-1)).squeeze(-1)
-
-    def matrix(self, rows: torch.Tensor) -> torch.Tensor:
-        return self.values if self.soft else torch.zeros_like(rows).scatter(-1, self.values.unsqueeze(-1), 1.0)
-
-    def negentropy(self, alpha: float) -> torch.Tensor:
-        return _negentropy(self.values, alpha) if self.soft else torch.zeros_like(self.counted)
-
-    def reduce(self, losses: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-        losses = torch.where(self.counted > 0, losses, 0.0)
-        if self.reduction == "none":
-            return losses.to(dtype)
-        total = losses.sum()
-        return (total if self.reduction == "sum" else total / self.counted.sum().clamp(min=1)).to(dtype)
-
-
-def _open(
-    scores: torch.Tensor, target: torch.Tensor, reduction: str, ignore_index: int
-) -> tuple[torch.Tensor, _Target]:
-    """Check scores and target; rows that count nothing become zeros, so that nothing in them can spoil a gradient."""
-    rows = open_rows(scores)
-    if reduction not in _REDUCTIONS:
-        hint = did_you_mean(str(reduction), _REDUCTIONS)
-        raise InputError(f"reduction is {reduction!r}; it is 'mean', 'sum' or 'none'.{hint}")
-    if not isinstance(target, torch.Tensor):
-        raise InputError(f"target is a {type(target).__name__}; give a torch tensor, such as torch.tensor(target).")
-    if target.is_floating_point():
-        _check_shape(target, scores.shape, "distributions")
-        return rows, _Target(target.to(rows.dtype), torch.ones_like(rows[..., 0]), reduction)
-    _check_shape(target, scores.shape[:-1], "class indices")
-    target = target.long()
-    counted = target != ignore_index
-    wrong = counted & ((target < 0) | (target >= scores.shape[-1]))
-    if wrong.any():
-        raise InputError(
-            f"target holds {int(target[wrong][0])}, but scores have {scores.shape[-1]} classes "
-            f"({int(wrong.sum())} of {target.numel()} are outside). Are scores and target from one set of labels?"
-        )
-    rows = rows.masked_fill(~counted.unsqueeze(-1), 0.0)
-    return rows, _Target(target.masked_fill(~counted, 0), counted.to(rows.dtype), reduction)
-
-
-def _check_shape(target: torch.Tensor, expected: torch.Size, form: str) -> None:
-    if target.shape != expected:
-        raise InputError(
-            f"target has shape {tuple(target.shape)} and dtype {target.dtype}; as {form} it must have shape "
-            f"{tuple(expected)}. Classes lie on the last axis of the scores."
-        )

@@ -29,7 +29,7 @@ def temperature_for_entropy(scores: torch.Tensor, entropy: float | torch.Tensor)
         InputError: A target that no temperature reaches, named with its row and range; scores that hold NaN or `+inf`.
 
     Source:
-        van der Maaten and Hinton (2008), perplexity; the root finder is kexue.fm/archives/590's neighbour, Halley.
+        van der Maaten and Hinton (2008) for the target, as perplexity; they halve, where this needs few steps.
 
     Example:
         >>> scores = torch.tensor([[3.0, 1.0, 0.0]], dtype=torch.float64)
