@@ -232,6 +232,17 @@ def test_other_dtypes_are_converted(dtype: type) -> None:
     assert found.columns.tolist() == interpolative(a.astype(np.float64), rank=4, method="qr").columns.tolist()
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("dtype", "scale"), [(np.float64, 1e69), (np.float64, 1e-69), (np.float32, 1e8), (np.float32, 1e-8)]
+)
+def test_the_scale_changes_nothing(method: str, dtype: type, scale: float) -> None:
+    a = np.random.default_rng(0).uniform(-1, 1, (20, 15)).astype(dtype)
+    found, plain = interpolative(a * dtype(scale), rank=9, method=method), interpolative(a, rank=9, method=method)
+    assert found.columns.tolist() == plain.columns.tolist()
+    assert found.relative_error == pytest.approx(plain.relative_error, rel=1e-4)
+
+
 def test_float32_reaches_its_own_rounding() -> None:
     a = reference.decaying(60, 50, 3.0).astype(np.float32)
     for method in METHODS:
@@ -269,6 +280,9 @@ def test_bad_matrices_are_refused_by_place() -> None:
         (np.ones((0, 3)), r"shape \(0, 3\)"),
         (np.ones((2, 2)) * 1j, "complex128"),
         (np.array([["a"]]), "dtype <U1"),
+        (np.array([[1e200, 1.0]]), r"largest entry at 1e\+200.*divide it by"),
+        (np.full((2, 2), -1e-200), "largest entry at 1e-200"),
+        (np.full((2, 2), 1e12, dtype=np.float32), "float32 is computed with"),
     ]:
         with pytest.raises(InputError, match=message):
             interpolative(matrix, rank=1)

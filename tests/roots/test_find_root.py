@@ -146,6 +146,7 @@ def test_multiple_roots_are_found_from_a_start(multiplicity: int) -> None:
 def test_no_root_is_said_so() -> None:
     nowhere = taylor_of(lambda x: x * x + 1)
     assert find_root(nowhere, start=0.0).status is Status.FLAT
+    assert find_root(lambda x, order: [1.0, 1e-320, 0.0], start=0.0).status is Status.FLAT  # the step overflows
     assert find_root(nowhere, start=3.0).status in (Status.STEP_LIMIT, Status.STALLED, Status.FLAT)
     assert find_root(nowhere, bracket=(-1, 2)).status is Status.NO_SIGN_CHANGE
 
@@ -165,6 +166,8 @@ def test_nan_is_a_status_not_an_error() -> None:
     assert find_root(taylor_of(np.log), start=-1.0).status is Status.NOT_FINITE
     hole = find_root(lambda x, order: [math.nan if abs(x) < 0.9 else x, *[0.0] * order], bracket=(-1, 1))
     assert hole.status is Status.NOT_FINITE
+    landed = find_root(lambda x, order: [math.nan if abs(x) < 0.9 else x, 1.0], bracket=(-1, 1), start=0.5, order=2)
+    assert (landed.status, landed.steps, landed.bracket) == (Status.NOT_FINITE, 3, (-1.0, 1.0))
 
 
 def test_infinite_ends_and_infinite_values_are_allowed() -> None:

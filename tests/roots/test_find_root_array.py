@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from minent.errors import InputError
 from minent.roots import Status, find_root, find_root_array, taylor_of
+from minent.roots.result import SLACK
 
 parameters = arrays(np.float64, st.integers(1, 6), elements=st.floats(-5, 5))
 
@@ -19,27 +20,41 @@ parameters = arrays(np.float64, st.integers(1, 6), elements=st.floats(-5, 5))
     shifts=parameters,
     order=st.integers(2, 5),
     family=st.sampled_from(["householder", "inverse_taylor"]),
-    bracketed=st.booleans(),
+    where=st.sampled_from([{"bracket": (-3.0, 4.5)}, {"start": 2.5}, {"bracket": (-3.0, 4.5), "start": 0.5}]),
     power=st.integers(1, 4),
 )
 def test_elements_follow_the_scalar_search(
-    shifts: np.ndarray, order: int, family: str, bracketed: bool, power: int
+    shifts: np.ndarray, order: int, family: str, where: dict, power: int
 ) -> None:
     def function(x, shift):
-        return (x - shift) ** power * (x * x - 3)
+        return (x - shift) ** power * (x * x - 3) * (1 if power < 3 else np.sqrt(x + 4))  # NaN below -4
 
-    given_ = {"bracket": (-3.0, 4.5)} if bracketed else {"start": 2.5}
-    together = find_root_array(
-        taylor_of(lambda x: function(x, shifts)),
-        order=order,
-        family=family,
-        **(given_ if bracketed else {"start": np.full(shifts.shape, 2.5)}),
-    )
+    together = find_root_array(taylor_of(lambda x: function(x, shifts)), order=order, family=family, **where)
     for i, shift in enumerate(shifts.tolist()):
-        alone = find_root(taylor_of(lambda x: function(x, shift)), order=order, family=family, **given_)  # noqa: B023 - used at once
+        alone = find_root(taylor_of(lambda x: function(x, shift)), order=order, family=family, **where)  # noqa: B023 - used at once
         assert together.status[i] is alone.status
         assert together.steps[i] == alone.steps
         assert together.value[i] == alone.value
+
+
+def test_the_budget_holds_in_arrays_too() -> None:
+    flat = find_root_array(taylor_of(lambda x: x**9), bracket=(-1.0, np.array([2.0, 1e300])))
+    assert flat.converged.all()
+    assert (flat.steps <= 2 + 64 + SLACK).all()
+    for high, steps in zip((2.0, 1e300), flat.steps):
+        assert find_root(taylor_of(lambda x: x**9), bracket=(-1.0, high)).steps == steps
+
+
+def test_nan_at_the_start_or_inside_is_a_status() -> None:
+    holes = np.array([0.0, 1.0])  # of the second function, all between -1 and 1
+
+    def taylor(x, order):
+        return [np.where(np.abs(x) < holes, np.nan, x - 0.25), *[np.ones(2)] * order]
+
+    for where in ({"start": 0.5}, {}):
+        root = find_root_array(taylor, bracket=(-2.0, 2.0), **where)
+        assert root.status.tolist() == [Status.CONVERGED, Status.NOT_FINITE]
+        assert root.steps[1] == 3
 
 
 def test_any_shape_broadcasts() -> None:

@@ -41,13 +41,13 @@ def test_coefficients_agree_with_mpmath(name: str, x: float) -> None:
 polynomials = st.lists(st.fractions(min_value=-4, max_value=4, max_denominator=8), min_size=5, max_size=5).map(Series)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(a=polynomials, b=polynomials.filter(lambda b: b.coefficients[0] != 0))
 def test_division_undoes_multiplication_exactly(a: Series, b: Series) -> None:
     assert (a * b / b).coefficients == a.coefficients
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(a=polynomials, power=st.integers(0, 6))
 def test_whole_powers_are_repeated_products(a: Series, power: int) -> None:
     product = Series([Fraction(1), 0, 0, 0, 0])
@@ -56,7 +56,7 @@ def test_whole_powers_are_repeated_products(a: Series, power: int) -> None:
     assert (a**power).coefficients == product.coefficients
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(a=polynomials, inner=polynomials)
 def test_composition_with_a_polynomial_is_its_value(a: Series, inner: Series) -> None:
     inner = inner - inner.coefficients[0]

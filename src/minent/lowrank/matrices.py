@@ -6,6 +6,7 @@ Behind the door a matrix is a float32 or float64 array, or a `scipy.sparse.csc_a
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from minent.errors import InputError
 Array = NDArray[Any]
 Matrix = Any  # an Array or a sparse.csc_array: both know .shape, .dtype, .T and @
 
+_LARGEST_ENTRY = {np.dtype(np.float32): 1e9, np.dtype(np.float64): 1e70}
 _BLOCK = 512  # columns that are made dense, or compared with their approximation, at a time
 
 
@@ -33,23 +35,30 @@ def check_matrix(a: ArrayLike | Any, name: str = "a") -> Matrix:
         if not matrix.has_canonical_format:
             matrix = matrix.copy()  # the caller's entries stay as they are
             matrix.sum_duplicates()
-        _check_finite(matrix.data, name, lambda i: (matrix.indices[i], np.searchsorted(matrix.indptr, i, "right") - 1))
+        _check_entries(matrix.data, name, lambda i: (matrix.indices[i], np.searchsorted(matrix.indptr, i, "right") - 1))
     else:
         matrix = matrix.astype(dtype, copy=False)
-        _check_finite(matrix, name, lambda i: np.unravel_index(i, matrix.shape))
+        _check_entries(matrix, name, lambda i: np.unravel_index(i, matrix.shape))
     return matrix
 
 
-def _check_finite(values: Array, name: str, place: Any) -> None:
-    finite = np.isfinite(values)
-    if finite.all():
-        return
-    first = int(np.argmin(finite))
-    row, column = place(first)
-    raise InputError(
-        f"{name}[{row}, {column}] is {values.ravel()[first]} ({values.size - np.count_nonzero(finite)} of its values "
-        f"are not finite); replace or drop them first."
-    )
+def _check_entries(values: Array, name: str, place: Callable[[int], Any]) -> None:
+    """Refuse what is not finite, and a scale on which fourth powers of lengths would not be."""
+    low, high = values.min(initial=0.0), values.max(initial=0.0)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        finite = np.isfinite(values)
+        first = int(np.argmin(finite))
+        row, column = place(first)
+        raise InputError(
+            f"{name}[{row}, {column}] is {values.ravel()[first]} ({values.size - np.count_nonzero(finite)} of its "
+            f"values are not finite); replace or drop them first."
+        )
+    largest, limit = max(-float(low), float(high)), _LARGEST_ENTRY[values.dtype]
+    if largest and not 1 / limit <= largest <= limit:
+        raise InputError(
+            f"{name} has its largest entry at {largest:g}, but {values.dtype} is computed with from {1 / limit:g} to "
+            f"{limit:g}; divide it by {largest:g} first."
+        )
 
 
 def check_goal(rank: int | None, tolerance: float | None, shape: tuple[int, int]) -> None:

@@ -124,6 +124,7 @@ def find_root_array(
             search = _from_bracket(points(flat(first), given), look(flat(high)))
             if start is not None:
                 _accept(search, look(flat(begin)), search.code == _RUNNING)
+                search.budget = _budget(search)
         while _settle(search, tolerance).any() and search.steps.max() < max_steps:
             _advance(search, look, tolerance)
     return _gather(search, shape)
@@ -176,7 +177,9 @@ def _from_bracket(low: _Points, high: _Points) -> _Search:
     code[(low.value == 0) | (high.value == 0)] = _CODE[Status.CONVERGED]
     worst = np.maximum(np.abs(low.value), np.abs(high.value))
     move = np.full(low.x.shape, np.inf)
-    return _Search(low, high, worst, low.step, move, steps + _halvings(low.x, high.x) + SLACK, steps, code)
+    search = _Search(low, high, worst, low.step, move, steps, steps, code)
+    search.budget = _budget(search)
+    return search
 
 
 def _settle(search: _Search, tolerance: float) -> Bools:
@@ -211,24 +214,28 @@ def _advance(search: _Search, look: Callable[[Floats], _Points], tolerance: floa
     downhill = _overshoot(here.x, search.stride, tolerance)
     search.move = move
     new = look(np.where(running, np.where(bracketed, inside, downhill), here.x))
-    lost = running & bracketed & np.isnan(new.value)
-    search.code[lost] = _CODE[Status.NOT_FINITE]
-    search.steps = search.steps + lost
-    _accept(search, new, running & ~lost)
+    _accept(search, new, running)
 
 
 def _accept(search: _Search, new: _Points, taking: Bools) -> None:
     """Narrow the brackets, or move downhill, by what was seen at the new places."""
     here, there = search.here, search.there
     bracketed = ~np.isnan(there.x)
+    search.steps = search.steps + taking
+    lost = taking & bracketed & np.isnan(new.value)
+    search.code[lost] = _CODE[Status.NOT_FINITE]
+    taking = taking & ~lost
     crossed = taking & _opposite(new.value, here.value)
     better = taking & (bracketed | crossed | (np.abs(new.value) < np.abs(here.value)))
-    search.steps = search.steps + taking
     search.move = np.where(crossed & (~bracketed | (search.move == 0)), np.inf, search.move)
     search.stride = np.where(better, new.step, np.where(taking & ~bracketed, search.stride / 2, search.stride))
     search.there, search.here = _choose(crossed, here, there), _choose(better, new, here)
-    budget = search.steps + _halvings(search.here.x, search.there.x) + SLACK
-    search.budget = np.where(crossed & ~bracketed, budget, search.budget)
+    search.budget = np.where(crossed & ~bracketed, _budget(search), search.budget)
+
+
+def _budget(search: _Search) -> NDArray[np.int64]:
+    """After how many evaluations each bracket must be closed."""
+    return search.steps + _halvings(search.here.x, search.there.x) + SLACK
 
 
 def _choose(first: Bools, a: _Points, b: _Points) -> _Points:

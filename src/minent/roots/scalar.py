@@ -55,7 +55,7 @@ def find_root(
     """Find a root of one function of one variable, at any order of convergence.
 
     With a bracket the search cannot fail on a continuous function, and takes at most 64 + 32 + 3 evaluations (usually
-    4 to 8). With a start alone it steps, halves steps that do not help, and turns into a bracketed search as soon as
+    5 to 10). With a start alone it steps, halves steps that do not help, and turns into a bracketed search as soon as
     the sign changes. Numerical trouble is told by `status`, never raised.
 
     Args:
@@ -101,7 +101,10 @@ def find_root(
         return _finish(status, here, there, steps)
     worst = max(abs(here.value), abs(there.value))
     if start is not None:
-        here, there, steps = *_narrow(here, there, look(float(start))), 3
+        middle, steps = look(float(start)), 3
+        if math.isnan(middle.value):
+            return _finish(Status.NOT_FINITE, here, there, steps)
+        here, there = _narrow(here, there, middle)
     return _close_in(look, here, there, steps, worst, tolerance, max_steps)
 
 
