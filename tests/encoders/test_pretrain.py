@@ -11,7 +11,7 @@ import torch
 
 import minent
 from minent.encoders import MIXERS, EncoderConfig, PretrainConfig, PretrainedEncoder, pretrain
-from minent.encoders.pretrain import planned_steps
+from minent.encoders.plan import planned_steps
 from minent.errors import InputError
 from minent.runtime import Progress
 

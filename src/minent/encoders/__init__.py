@@ -14,7 +14,8 @@ is pluggable (`MIXERS`); the default needs no attention. Padding never changes a
 """
 
 from minent.encoders.mixers import MIXERS
-from minent.encoders.pretrain import PretrainConfig, pretrain
+from minent.encoders.plan import PretrainConfig
+from minent.encoders.pretrain import pretrain
 from minent.encoders.pretrained import PretrainedEncoder
 from minent.encoders.skeleton import Encoder, EncoderConfig
 

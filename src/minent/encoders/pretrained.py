@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,11 +12,9 @@ from torch import nn
 
 from minent import artifacts
 from minent.encoders.batches import check_rows
+from minent.encoders.plan import PretrainConfig
 from minent.encoders.pooling import Pooling
 from minent.encoders.skeleton import Encoder, EncoderConfig
-
-if TYPE_CHECKING:
-    from minent.encoders.pretrain import PretrainConfig
 
 KIND, FORMAT = "encoder", 1
 
@@ -101,8 +99,6 @@ class PretrainedEncoder:
         Raises:
             ArtifactError: No such folder, another kind, a newer format, or a changed file.
         """
-        from minent.encoders.pretrain import PretrainConfig
-
         manifest = artifacts.read_manifest(folder, kind=KIND, format=FORMAT)
         encoder = Encoder(EncoderConfig(**manifest.config["encoder"]))
         load_weights(encoder, artifacts.load_arrays(Path(folder) / "weights.safetensors"))

@@ -1,0 +1,76 @@
+"""The masked loss, and what it comes to on texts that training never saw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from minent.encoders import masking
+from minent.encoders.skeleton import PAD_ID, Encoder
+
+RATE, TOKENS = 0.15, 65_536  # hidden share, whatever it was in training; how much text is read at most
+
+
+def masked_losses(encoder: Encoder, batch: masking.Masked) -> Tensor:
+    """The cross-entropy of each hidden token, in nats; the output is computed where it is needed only."""
+    hidden = encoder(torch.from_numpy(batch.inputs), torch.from_numpy(batch.mask))
+    logits = encoder.logits(hidden.flatten(0, 1)[torch.from_numpy(batch.places)])
+    return F.cross_entropy(logits, torch.from_numpy(batch.targets), reduction="none")
+
+
+def unigram_of(ids: np.ndarray, vocab_size: int) -> np.ndarray:
+    """Log-probabilities of single ids, each seen once more than it was."""
+    counts = np.bincount(ids, minlength=vocab_size) + 1.0
+    return np.log(counts / counts.sum()).astype(np.float32)
+
+
+def evaluate(
+    encoder: Encoder,
+    held_ids: np.ndarray,
+    held_starts: np.ndarray,
+    unigram: np.ndarray,
+    piece_bytes: np.ndarray | None,
+    seed: int,
+) -> dict[str, Any] | None:
+    """Return the loss at 15 % hidden tokens on texts that training never saw, next to the unigram model's.
+
+    Args:
+        encoder: The encoder.
+        held_ids: Token ids of the held-out texts end to end.
+        held_starts: Where each of them starts, then `len(held_ids)`.
+        unigram: Log-probability of each id by itself, the baseline.
+        piece_bytes: Bytes of each id, or None.
+        seed: Of the choice of hidden tokens.
+
+    Returns:
+        `unit`, `loss`, `unigram` and `tokens` (hidden ones), or None where no token was held out.
+    """
+    config = encoder.config
+    if not held_ids.size:
+        return None
+    rng = np.random.default_rng([seed, 3])
+    stream, _ = masking.pack(
+        held_ids, held_starts, np.arange(len(held_starts) - 1), masking.prompt_ids(config, 0), 0.0, rng
+    )
+    rows = masking.fold(stream[:TOKENS], config.max_length, PAD_ID)
+    free = np.full_like(rows, masking.FREE)
+    losses, targets = [], []
+    with torch.inference_mode():
+        for begin in range(0, len(rows), 64):
+            batch = masking.hide(rows[begin : begin + 64], free[begin : begin + 64], config, RATE, rng)
+            losses.append(masked_losses(encoder, batch).numpy().astype(np.float64))
+            targets.append(batch.targets)
+    hidden = np.concatenate(targets)
+    if not hidden.size:
+        return None
+    counted = hidden.size if piece_bytes is None else max(1, int(np.asarray(piece_bytes)[hidden].sum()))
+    return {
+        "unit": "bits per token" if piece_bytes is None else "bits per byte",
+        "loss": float(np.concatenate(losses).sum() / (np.log(2) * counted)),
+        "unigram": float(-unigram[hidden].sum(dtype=np.float64) / (np.log(2) * counted)),
+        "tokens": int(hidden.size),
+    }
