@@ -224,6 +224,12 @@ def test_duplicates_are_not_kept_twice(method: str) -> None:
     assert np.abs(found.coefficients).max() == pytest.approx(1)
 
 
+def test_a_pool_without_the_rare_columns_is_widened_to_all() -> None:
+    a = np.zeros((10, 400))
+    a[:5, 100:105] = np.eye(5)
+    assert sorted(interpolative(a, rank=5, method="columns").columns) == [100, 101, 102, 103, 104]
+
+
 @pytest.mark.parametrize("dtype", [np.int64, np.int8, np.bool_, np.float16, np.float32])
 def test_other_dtypes_are_converted(dtype: type) -> None:
     a = (np.random.default_rng(0).random((9, 7)) * 100 > 50).astype(dtype)
