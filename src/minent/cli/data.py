@@ -11,9 +11,7 @@ from minent.cli import options
 
 
 def audit(
-    labelled: Annotated[
-        str, typer.Argument(metavar="LABELLED", help="Texts with labels; '-' is stdin.", show_default=False)
-    ],
+    labelled: options.LabelledFile,
     unlabeled: Annotated[str | None, typer.Option(metavar="FILE", help="The pool of texts without labels.")] = None,
     test: Annotated[str | None, typer.Option(metavar="FILE", help="The labelled texts to be tested on.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, every row named.")] = False,
@@ -26,16 +24,9 @@ def audit(
     """Look for duplicates, leaks, contradictions and gaps in data."""
     from minent import artifacts, corpus
 
-    def read_labelled(file: str) -> corpus.Labelled:
-        return corpus.read_labelled(
-            file,
-            text=text_column,
-            label=label_column,
-            encoding=encoding,
-            encoding_errors=encoding_errors,
-            format=format,
-        )
-
+    settings = (text_column, label_column, encoding, encoding_errors, format)
+    data = options.read_labelled(labelled, *settings)
     pool = None if unlabeled is None else options.read(unlabeled, None, encoding, encoding_errors, None)
-    found = corpus.audit(read_labelled(labelled), pool, None if test is None else read_labelled(test))
+    held = None if test is None else options.read_labelled(test, *settings)
+    found = corpus.audit(data, pool, held)
     print(json.dumps(artifacts.plain(found), ensure_ascii=False) if as_json else "\n".join(found.lines()))

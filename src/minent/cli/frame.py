@@ -9,7 +9,7 @@ from typing import Annotated, TextIO
 
 import typer
 
-from minent.cli import data, encoder, tokenizer, vectors
+from minent.cli import classifier, data, demo, encoder, prompt, tokenizer, vectors
 from minent.errors import MinentError
 
 # typer exports the error of a wrong command line by its child only.
@@ -21,10 +21,17 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(classifier.fit)
+app.command()(classifier.predict)
+app.command("test")(classifier.measure)
+app.command()(classifier.suggest)
 app.command()(data.audit)
+app.command()(classifier.report)
+app.command()(demo.demo)
 app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(vectors.app, name="vectors")
 app.add_typer(encoder.app, name="encoder")
+app.add_typer(prompt.app, name="prompt")
 
 
 def _say_version(wanted: bool) -> None:

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from minent.corpus import Texts
+    from minent.corpus import Labelled, Texts
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE", help="Texts; '-' is stdin.", show_default=False)]
 File = Annotated[str, typer.Argument(metavar="[FILE]", help="Texts; '-' is stdin.")]
+LabelledFile = Annotated[
+    str, typer.Argument(metavar="LABELLED", help="Texts with labels; '-' is stdin.", show_default=False)
+]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write.", show_default=False)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the folder if it is there.")]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same result.")]
@@ -51,6 +54,27 @@ def read(
         encoding_errors=encoding_errors,
         format=format,
         allow_empty=allow_empty,
+    )
+
+
+def read_labelled(
+    file: str,
+    text_column: str | None,
+    label_column: str | None,
+    encoding: str,
+    encoding_errors: str,
+    format: str | None,
+) -> Labelled:
+    """The texts and labels of a file, under the shared options."""
+    from minent import corpus
+
+    return corpus.read_labelled(
+        file,
+        text=text_column,
+        label=label_column,
+        encoding=encoding,
+        encoding_errors=encoding_errors,
+        format=format,
     )
 
 

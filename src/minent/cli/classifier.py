@@ -1,0 +1,163 @@
+"""The main verbs: fit, predict, test, suggest, report."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from minent.cli import options, progress, tables
+from minent.cli.answers import AsJson, TopK, print_answers
+from minent.errors import InputError
+
+if TYPE_CHECKING:
+    from minent.classifier import TextClassifier
+
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="A folder from 'fit'.", show_default=False)]
+Pool = Annotated[
+    list[str] | None, typer.Option(metavar="FILE", help="Texts of the same kind without labels; may be repeated.")
+]
+Budget = Annotated[float, typer.Option(metavar="S", help="Time to plan for, on two ordinary cores.")]
+
+
+def fit(
+    labelled: options.LabelledFile,
+    output: options.Output,
+    unlabeled: Pool = None,
+    budget_seconds: Budget = 300,
+    seed: options.Seed = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from DIR.partial, where a run was stopped.")] = False,
+    overwrite: options.Overwrite = False,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    encoding: options.Encoding = "utf-8",
+    encoding_errors: options.EncodingErrors = "strict",
+    format: options.Format = None,
+) -> None:
+    """Learn a classifier: train, compare, calibrate, report. Ctrl-C keeps the best so far."""
+    from minent import artifacts
+
+    artifacts.refuse_taken(output, overwrite=overwrite)
+    data = options.read_labelled(labelled, text_column, label_column, encoding, encoding_errors, format)
+    pool = options.read(unlabeled, text_column, encoding, encoding_errors, None) if unlabeled else ()
+    learn(
+        data.texts,
+        data.labels,
+        pool,
+        output,
+        budget_seconds=budget_seconds,
+        seed=seed,
+        resume=resume,
+        overwrite=overwrite,
+    )
+    print(f'try: echo "some text" | minent predict {output}')
+
+
+def learn(
+    texts: Sequence[str],
+    labels: Sequence[str | None],
+    unlabeled: Iterable[str],
+    output: Path,
+    *,
+    budget_seconds: float,
+    seed: int,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> TextClassifier:
+    """Fit, save beside a report, and print the ladder; what `fit` and `demo` share."""
+    from minent import TextClassifier, report
+
+    partial = output.with_name(f"{output.name}.partial")
+    classifier = TextClassifier(budget_seconds=budget_seconds, seed=seed)
+    with progress.bars() as bars:
+        classifier.fit(texts, labels, unlabeled, progress=bars, work_folder=partial, resume=resume)
+    classifier.save(output, overwrite=overwrite)
+    report.write(output, output / "report.html")
+    shutil.rmtree(partial, ignore_errors=True)
+    print("\n".join(tables.ladder(classifier.ladder_)))
+    print("\n".join(classifier.decision_))
+    print(f"model: {output}\nreport: {output / 'report.html'}")
+    return classifier
+
+
+def predict(
+    model: Model,
+    file: options.File = "-",
+    top_k: TopK = 1,
+    as_json: AsJson = False,
+    text_column: options.TextColumn = None,
+    encoding: options.Encoding = "utf-8",
+    encoding_errors: options.EncodingErrors = "strict",
+    format: options.Format = None,
+) -> None:
+    """Print a label and its probability for each text."""
+    texts = options.read(file, text_column, encoding, encoding_errors, format, allow_empty=True)
+    from minent import TextClassifier
+
+    print_answers(TextClassifier.load(model), texts, top_k=top_k, as_json=as_json)
+
+
+def measure(
+    model: Model,
+    labelled: options.LabelledFile,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    encoding: options.Encoding = "utf-8",
+    encoding_errors: options.EncodingErrors = "strict",
+    format: options.Format = None,
+) -> None:
+    """Measure a classifier on labelled texts that it never saw."""
+    data = options.read_labelled(labelled, text_column, label_column, encoding, encoding_errors, format)
+    from minent import TextClassifier
+    from minent.cli import scores
+
+    texts, labels, _ = data.split()
+    found = scores.measure(TextClassifier.load(model), texts, labels)
+    print(json.dumps(found, ensure_ascii=False) if as_json else "\n".join(tables.scores(found)))
+
+
+def suggest(
+    texts: options.Files,
+    model: Annotated[str | None, typer.Option(metavar="MODEL", help="Weigh by what this classifier doubts.")] = None,
+    labelled: Annotated[str | None, typer.Option(metavar="FILE", help="Texts that have a label already.")] = None,
+    count: Annotated[int, typer.Option("--count", "-n", metavar="N", help="How many texts.")] = 20,
+    seed: options.Seed = 0,
+    text_column: options.TextColumn = None,
+    encoding: options.Encoding = "utf-8",
+    encoding_errors: options.EncodingErrors = "strict",
+    format: options.Format = None,
+) -> None:
+    """Print the texts to label next as csv, the most telling first."""
+    pool = options.read(texts, text_column, encoding, encoding_errors, format)
+    known = () if labelled is None else options.read(labelled, text_column, encoding, encoding_errors, None)
+    from minent import classifier
+
+    doubted = None if model is None else classifier.TextClassifier.load(model)
+    found = classifier.suggest(doubted, pool, count, labelled=known, seed=seed)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["text", "label", "guess", "probability"])
+    for one in found:
+        writer.writerow([one.text, "", one.label, None if one.probability is None else f"{one.probability:.4f}"])
+
+
+def report(
+    model: Model,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; by default MODEL/report.html.")
+    ] = None,
+) -> None:
+    """Draw the report of a saved classifier again."""
+    from minent import report as room
+
+    path = output or Path(model) / "report.html"
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, but a file is written. Name a file in it.")
+    room.write(model, path)
+    print(f"report: {path}")

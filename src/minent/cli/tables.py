@@ -1,0 +1,70 @@
+"""Tables as lines of text, for a terminal and for a pipe alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.cells import cell_len
+
+
+def ladder(rungs: Sequence[dict[str, Any]]) -> list[str]:
+    """The rungs of a fit, the shipped one marked.
+
+    Example:
+        >>> rung = {"name": "nb", "title": "naive Bayes", "cv_accuracy": 0.8125, "cv_spread": 0.0765, "agreement": None}
+        >>> print("\\n".join(ladder([rung | {"in_fusion": True, "shipped": False, "note": ""}])))
+        rung         accuracy  spread  agreement
+        naive Bayes     81.2%     7.6          -  in the fusion
+    """
+    rows = [["rung", "accuracy", "spread", "agreement", ""]]
+    for rung in rungs:
+        marks = (
+            ["shipped"] * rung["shipped"] + ["in the fusion"] * rung["in_fusion"] + [rung["note"]] * bool(rung["note"])
+        )
+        spread = "-" if rung["cv_spread"] is None else f"{100 * rung['cv_spread']:.1f}"
+        rows.append(
+            [rung["title"], _percent(rung["cv_accuracy"]), spread, _percent(rung["agreement"]), ", ".join(marks)]
+        )
+    return aligned(rows, left={0, 4})
+
+
+def scores(found: dict[str, Any]) -> list[str]:
+    """What `minent test` measured."""
+    lines = [
+        f"texts     {found['texts']:,}",
+        f"accuracy  {_percent(found['accuracy'])}",
+        f"macro F1  {_percent(found['macro_f1'])}",
+        f"calibration error  {_percent(found['ece'])}",
+        "",
+    ]
+    rows = [["class", "precision", "recall", "F1", "texts"]]
+    for name, one in found["classes"].items():
+        rows.append([name, *(_percent(one[key]) for key in ("precision", "recall", "f1")), f"{one['texts']:,}"])
+    lines += aligned(rows, left={0})
+    if found["unseen"]:
+        named = ", ".join(f"{name!r} ({count})" for name, count in found["unseen"].items())
+        lines += ["", f"training never saw the labels {named}: these texts count as wrong."]
+    return lines
+
+
+def aligned(rows: Sequence[Sequence[str]], left: set[int]) -> list[str]:
+    """Set columns below one another; a wide character takes two places.
+
+    Example:
+        >>> aligned([["价格", "1"], ["a", "12"]], left={0})
+        ['价格   1', 'a     12']
+    """
+    widths = [max(map(cell_len, column)) for column in zip(*rows)]
+    lines = []
+    for row in rows:
+        cells = [
+            cell + " " * (width - cell_len(cell)) if i in left else " " * (width - cell_len(cell)) + cell
+            for i, (cell, width) in enumerate(zip(row, widths))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
