@@ -71,7 +71,8 @@ def learn(
     overwrite: bool = False,
 ) -> TextClassifier:
     """Fit, save beside a report, and print the ladder; what `fit` and `demo` share."""
-    from minent import TextClassifier, report
+    from minent import report
+    from minent.classifier import TextClassifier
 
     partial = output.with_name(f"{output.name}.partial")
     classifier = TextClassifier(budget_seconds=budget_seconds, seed=seed)
@@ -98,7 +99,7 @@ def predict(
 ) -> None:
     """Print a label and its probability for each text."""
     texts = options.read(file, text_column, encoding, encoding_errors, format, allow_empty=True)
-    from minent import TextClassifier
+    from minent.classifier import TextClassifier
 
     print_answers(TextClassifier.load(model), texts, top_k=top_k, as_json=as_json)
 
@@ -115,7 +116,7 @@ def measure(
 ) -> None:
     """Measure a classifier on labelled texts that it never saw."""
     data = options.read_labelled(labelled, text_column, label_column, encoding, encoding_errors, format)
-    from minent import TextClassifier
+    from minent.classifier import TextClassifier
     from minent.cli import scores
 
     texts, labels, _ = data.split()
