@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from tests.tokenizer.reference import sentences
 
 from minent import artifacts
 from minent.errors import InputError
-from minent.tokenizer import TokenizerConfig, train
+from minent.tokenizer import TokenizerConfig, lexicon, train
 from minent.tokenizer.text import chunks
 
 
@@ -74,6 +75,20 @@ def test_digits_stand_alone(nested):
 def test_every_piece_is_its_own_best_segmentation(nested):
     for made in nested:
         assert all(made.tokenize(piece.decode()) == [piece] for piece in made.pieces[256:])
+
+
+def test_pieces_that_their_parts_beat_are_dropped():
+    often = {b"a": 400, b"b": 400, b"c": 9, b"abc": 90, b"ab": 4, b"bc": 200}
+    counts = {bytes([byte]): 1 for byte in range(256)} | often
+    counted = lexicon.Lexicon(sorted(counts), np.array([counts[piece] for piece in sorted(counts)]))
+    reported = []
+    (found,) = lexicon.prune(
+        counted, [300], min_count=1, max_piece_length=9, faithful=False, report=lambda now, wanted: reported.append(now)
+    )
+    left = dict(zip(found.pieces, found.counts.tolist()))
+    assert b"ab" not in left  # 4 / 1356 < (400 / 1356) ** 2, so its count went to its parts
+    assert (left[b"a"], left[b"b"], left[b"abc"]) == (404, 404, 90)
+    assert reported == [259, 258]
 
 
 def test_bytes_are_conserved(nested, texts):

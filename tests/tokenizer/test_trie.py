@@ -52,7 +52,8 @@ def test_of_equals_the_longest_last_piece_wins():
 
 
 def test_no_piece_crosses_into_a_new_line():
-    assert segment([b"a\nb\n\n"], {b"a\nb": -0.1, b"a\n": -1.0, b"b\n\n": -1.0}) == [[b"a\n", b"b\n\n"]]
+    scores = {b"a\nb": -0.1, b"\n\n": -0.1, b"a\n": -1.0, b"b\n\n": -1.0}
+    assert segment([b"a\nb\n\n"], scores) == [[b"a\n", b"b\n\n"]]
 
 
 def test_many_pieces_make_the_array_grow():
@@ -84,7 +85,7 @@ def test_draws_follow_the_exact_law(alpha):
 
 
 def test_draws_stay_inside_their_lines():
-    pieces, built = made({b"a\nb": 0.0, b"a\n": -0.5, b"b\n": -0.5})
+    pieces, built = made({b"a\nb": 0.0, b"\n": 0.0, b"a\n": -0.5, b"b\n": -0.5})
     buffer = np.frombuffer(b"a\nb\n" * 50, dtype=np.uint8)
     drawn = [pieces[id] for id in trie.sample(buffer, built, 1.0, np.random.default_rng(0).random(200))]
     assert b"".join(drawn) == buffer.tobytes()
