@@ -69,8 +69,9 @@ def test_test_measures_and_counts_unseen_labels(fitted, tmp_path):
     rows = tmp_path / "rows.tsv"
     rows.write_text("text\tlabel\nhe is a spy\tnew\nhe is a spy\tnew\n")
     shown = run("test", folder, rows)
-    assert shown.out.splitlines()[1] == "accuracy  0.0%"
-    assert shown.out.splitlines()[-1] == "training never saw the labels 'new' (2): these texts count as wrong."
+    lines = [" ".join(line.split()) for line in shown.out.splitlines()]
+    assert lines[:4] == ["texts 2", "accuracy 0.0%", "macro F1 0.0%", lines[3]]
+    assert lines[-1] == "training never saw the labels 'new' (2): these texts count as wrong."
 
 
 def test_suggest_prints_csv(fitted):
@@ -120,6 +121,20 @@ def test_a_fit_that_was_killed_goes_on(fitted, tmp_path, monkeypatch):
     assert run(*command, "-o", tmp_path / "model", "--resume").code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
     assert read_manifest(tmp_path / "model").digest == read_manifest(fitted[0]).digest
+
+
+def test_ctrl_c_before_any_result_says_how_to_go_on(tmp_path, monkeypatch):
+    def stopped(self, *arguments, work_folder, **options):
+        work_folder.mkdir()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TextClassifier, "fit", stopped)
+    assert run("fit", SAMPLE / "train-0.jsonl", "-o", tmp_path / "m") == Run(
+        130,
+        "",
+        f"minent: what was finished is in {tmp_path / 'm.partial'}; --resume goes on from there.\n"
+        "minent: stopped by Ctrl-C; nothing half-written is left.\n",
+    )
 
 
 def test_demo_runs_and_says_what_is_next(tmp_path):

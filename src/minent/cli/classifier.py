@@ -76,8 +76,13 @@ def learn(
 
     partial = output.with_name(f"{output.name}.partial")
     classifier = TextClassifier(budget_seconds=budget_seconds, seed=seed)
-    with progress.bars() as bars:
-        classifier.fit(texts, labels, unlabeled, progress=bars, work_folder=partial, resume=resume)
+    try:
+        with progress.bars() as bars:
+            classifier.fit(texts, labels, unlabeled, progress=bars, work_folder=partial, resume=resume)
+    except KeyboardInterrupt:
+        if partial.is_dir():
+            print(f"minent: what was finished is in {partial}; --resume goes on from there.", file=sys.stderr)
+        raise
     classifier.save(output, overwrite=overwrite)
     report.write(output, output / "report.html")
     shutil.rmtree(partial, ignore_errors=True)

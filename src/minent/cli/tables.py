@@ -31,13 +31,9 @@ def ladder(rungs: Sequence[dict[str, Any]]) -> list[str]:
 
 def scores(found: dict[str, Any]) -> list[str]:
     """What `minent test` measured."""
-    lines = [
-        f"texts     {found['texts']:,}",
-        f"accuracy  {_percent(found['accuracy'])}",
-        f"macro F1  {_percent(found['macro_f1'])}",
-        f"calibration error  {_percent(found['ece'])}",
-        "",
-    ]
+    totals = {"accuracy": "accuracy", "macro F1": "macro_f1", "calibration error": "ece"}
+    overall = [["texts", f"{found['texts']:,}"], *([title, _percent(found[key])] for title, key in totals.items())]
+    lines = [*aligned(overall, left={0}), ""]
     rows = [["class", "precision", "recall", "F1", "texts"]]
     for name, one in found["classes"].items():
         rows.append([name, *(_percent(one[key]) for key in ("precision", "recall", "f1")), f"{one['texts']:,}"])

@@ -109,7 +109,7 @@ class Audit:
         ]
         if self.pool_rows is not None:
             lines.append(
-                f"pool: {_counted(self.pool_rows, 'row')}, {self.pool_empty} empty, {self.pool_repeated} repeated"
+                f"pool: {_counted(self.pool_rows, 'row')}, {self.pool_empty:,} empty, {self.pool_repeated:,} repeated"
             )
         if self.test_rows is not None:
             lines.append(f"test: {_counted(self.test_rows, 'row')}")
