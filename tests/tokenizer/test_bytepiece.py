@@ -81,6 +81,8 @@ BYTES = {base64.b64encode(bytes([byte])).decode(): [byte + 3, "", 1] for byte in
         (json.dumps({"!": [3, "", 1]}), "no model of bytepiece"),
         (json.dumps(BYTES | {"AAA=": [300, "", 1]}), "without a gap"),
         (json.dumps(BYTES | {"AAA=": [259, "", 0]}), "a count is below 1"),
+        (json.dumps(BYTES | {"AAA=": [259, "", 10**30]}), "beyond"),
+        (json.dumps(BYTES | {"AAA=": [259, "", float("inf")]}), "no model of bytepiece"),
         (json.dumps({"AAA=": [3, "", 1]}), "256 single bytes"),
         ("[" * 100_000, "no model of bytepiece"),
     ],

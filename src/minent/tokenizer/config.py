@@ -37,7 +37,7 @@ class TokenizerConfig:
         >>> TokenizerConfig(vocab_size=100)
         Traceback (most recent call last):
             ...
-        minent.errors.InputError: vocab_size is 100; it takes at least 259: three special ids and the 256 bytes.
+        minent.errors.InputError: vocab_size is 100; it takes a whole number of at least 259: 3 special ids, 256 bytes.
     """
 
     vocab_size: int | tuple[int, ...] = 32_000
@@ -63,7 +63,7 @@ class TokenizerConfig:
         if not self.sizes:
             raise InputError("vocab_size is an empty tuple; it takes one size or more, such as (8_000, 32_000).")
         for size in self.sizes:
-            _check_whole("vocab_size", size, SMALLEST_VOCABULARY, None, ": three special ids and the 256 bytes")
+            _check_whole("vocab_size", size, SMALLEST_VOCABULARY, None, ": 3 special ids, 256 bytes")
         _check_whole("order", self.order, 2, 7)
         _check_whole("max_piece_length", self.max_piece_length, 1, 1024)
         if self.min_count is not None:
@@ -95,5 +95,5 @@ class TokenizerConfig:
 def _check_whole(name: str, value: object, least: int, most: int | None, why: str = "") -> None:
     whole = isinstance(value, int) and not isinstance(value, bool)
     if not whole or value < least or (most is not None and value > most):  # type: ignore[operator]
-        bounds = f"at least {least}" if most is None else f"a whole number from {least} to {most}"
+        bounds = f"a whole number of at least {least}" if most is None else f"a whole number from {least} to {most}"
         raise InputError(f"{name} is {value!r}; it takes {bounds}{why}.")

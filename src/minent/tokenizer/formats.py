@@ -40,11 +40,11 @@ def read_bytepiece(path: Path) -> dict[str, Any]:
         )
         if [row[0] for row in rows] != list(range(SPECIALS, SPECIALS + len(rows))):
             raise ValueError(f"the ids are not {SPECIALS}, {SPECIALS + 1}, .. without a gap")
-        if any(count < 1 for _, _, count in rows):
-            raise ValueError("a count is below 1")
+        if not all(0 < count < 2**53 for _, _, count in rows):
+            raise ValueError("a count is below 1 or beyond 2**53")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
-    except (ValueError, TypeError, AttributeError, RecursionError, zipfile.BadZipFile) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RuntimeError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{path}: is no model of bytepiece ({error}). It takes their .model file, or its zip."
         ) from error

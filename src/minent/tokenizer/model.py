@@ -80,6 +80,9 @@ class Tokenizer:
         ids = np.array([self._id_of[piece] for piece in by_bytes], dtype=np.int32)
         self._trie = trie.build(by_bytes, ids, np.concatenate((np.zeros(SPECIALS), scores)))
 
+    def __repr__(self) -> str:
+        return f"Tokenizer(vocab_size={self.vocab_size}, normalization={self.normalization!r})"
+
     # --- text to ids --------------------------------------------------------------------------------------------------
 
     def encode(
@@ -433,8 +436,10 @@ class Tokenizer:
     def _sample(self, data: bytes, alpha: float, seed: int | None) -> np.ndarray:
         if not (isinstance(alpha, (int, float)) and math.isfinite(alpha) and alpha >= 0):
             raise InputError(f"alpha is {alpha!r}; it takes a finite number from 0, or None for the best segmentation.")
-        if seed is None:
-            raise InputError("alpha draws a segmentation, and a draw takes a seed: give seed=0, another for another.")
+        if not (isinstance(seed, (int, np.integer)) and seed >= 0):
+            raise InputError(
+                f"seed is {seed!r}; alpha draws a segmentation, and a draw takes a seed from 0: seed=0, or another."
+            )
         uniforms = np.random.default_rng(seed).random(len(data))
         return trie.sample(np.frombuffer(data, dtype=np.uint8), self._trie, float(alpha), uniforms)
 

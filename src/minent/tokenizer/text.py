@@ -92,7 +92,7 @@ def gather(texts: Iterable[str], normalization: str, isolate_digits: bool) -> tu
     for number, text in enumerate(texts):
         place = f"texts[{number}]"
         normal = normalize(text, normalization, place)
-        to_utf8(normal, place)
+        to_utf8(normal, place)  # a lone surrogate is named by its place in the text, not in a chunk
         parts.extend(map(str.encode, chunks(normal, isolate_digits)))
     if not parts:
         raise InputError(f"texts holds {number + 1} texts and no character. Give some text to learn from.")
@@ -105,8 +105,9 @@ def over_shards(work: Callable[[int, int], Any], starts: np.ndarray) -> list[Any
     Returns:
         The results in the order of the rows; where the ranges end depends on the threads, so `work` must not care.
     """
-    count = int(min(thread_count(), 1 + (starts[-1] - starts[0]) // _LEAST_BYTES_PER_THREAD, max(len(starts) - 1, 1)))
-    if count == 1:
+    worth = int((starts[-1] - starts[0]) // _LEAST_BYTES_PER_THREAD)
+    count = min(thread_count(), worth, len(starts) - 1) if worth > 1 else 1
+    if count <= 1:
         return [work(0, len(starts) - 1)]
     cuts = np.searchsorted(starts, np.linspace(starts[0], starts[-1], count + 1)[1:-1])
     ends = [0, *cuts.tolist(), len(starts) - 1]

@@ -22,7 +22,7 @@ def train(
 ) -> Any:
     """Learn a tokenizer from texts.
 
-    The texts are read once and held as bytes; peak memory is about 60 times that.
+    The texts are read once and held as bytes; peak memory is about 45 times that.
 
     Args:
         texts: Any iterable of str; an iterator will do.
@@ -73,7 +73,9 @@ def train(
         min_count=min_count,
         max_piece_length=config.max_piece_length,
         faithful=config.faithful,
-        report=lambda now, wanted: progress(runtime.Progress("prune pieces", now, wanted, "pieces")),
+        report=lambda now, wanted: progress(
+            runtime.Progress("prune pieces", now, None, "pieces", f"{wanted} are wanted")
+        ),
     )
     by_size = dict(zip(sorted(config.sizes, reverse=True), lexica))
     made = tuple(_finish(by_size[size], replace(config, vocab_size=size), chunks, text_count) for size in config.sizes)

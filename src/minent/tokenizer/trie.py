@@ -33,6 +33,7 @@ class Trie(NamedTuple):
     pieces: np.ndarray  # int32, (slots,): the piece that ends here, or -1
     scores: np.ndarray  # float64, by id
     lengths: np.ndarray  # int64, by id
+    reach: int  # a power of two above the longest piece
 
 
 def build(pieces: list[bytes], ids: np.ndarray, scores: np.ndarray) -> Trie:
@@ -47,7 +48,8 @@ def build(pieces: list[bytes], ids: np.ndarray, scores: np.ndarray) -> Trie:
         ends = np.full(slots, -1, dtype=np.int32)
         if _place(rows.buffer, rows.starts, ids, queue, links, ends):
             offsets, parents = links.view(np.uint32).T.astype(np.uint64)
-            return Trie(parents << _HALF | offsets, ends, scores, lengths)
+            reach = 1 << int(lengths.max()).bit_length()
+            return Trie(parents << _HALF | offsets, ends, scores, lengths, reach)
         slots *= 2
 
 
@@ -55,13 +57,12 @@ def segment(rows: Rows, trie: Trie) -> tuple[np.ndarray, np.ndarray]:
     """Segment each row; return the ids of all rows end to end (int32) and the starts of the rows in them (int64)."""
 
     counts = np.zeros(len(rows.starts), dtype=np.int64)
-    reach = 1 << int(trie.lengths.max()).bit_length()
 
     def work(first: int, last: int) -> np.ndarray:
         starts = rows.starts[first : last + 1]
         ids = np.empty(starts[-1] - starts[0], dtype=np.int32)
-        ring = np.full(reach, -np.inf)
-        return ids[: _segment(rows.buffer, starts, *trie, ring, ids, counts[first + 1 : last + 1])].copy()
+        ring = np.full(trie.reach, -np.inf)
+        return ids[: _segment(rows.buffer, starts, *trie[:4], ring, ids, counts[first + 1 : last + 1])].copy()
 
     ids = np.concatenate(over_shards(work, rows.starts))
     return ids, np.cumsum(counts)
@@ -76,8 +77,8 @@ def sample(buffer: np.ndarray, trie: Trie, alpha: float, uniforms: np.ndarray) -
         alpha: 0 makes every segmentation as likely as any other; the larger, the nearer to the best one.
         uniforms: A number in [0, 1) for each byte; the one at which a piece begins decides which piece it is.
     """
-    ids = np.empty(len(buffer), dtype=np.int32)
-    return ids[: _sample(buffer, *trie, alpha, uniforms, np.zeros(len(buffer) + 1), ids)].copy()
+    ids, weight = np.empty(len(buffer), dtype=np.int32), np.zeros(len(buffer) + 1)
+    return ids[: _sample(buffer, *trie[:4], alpha, uniforms, weight, ids)].copy()
 
 
 @njit(cache=True, nogil=True)

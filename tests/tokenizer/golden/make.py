@@ -95,6 +95,7 @@ def published(data: Path) -> dict:
     with lzma.open(data / "fewshot/subjectivity/unlabeled.txt.xz", "rt", encoding="utf-8") as file:
         subjectivity = [file.readline().rstrip("\n") for _ in range(20)]
     made: dict = {"strings": STRINGS, "subjectivity": subjectivity, "characters": CHARACTERS, "models": {}}
+    made["licence"] = "subjectivity: Subjectivity dataset v1.0, Bo Pang and Lillian Lee, ACL 2004, CC BY 4.0"
     for archive in sorted((data / "bytepiece-models").glob("*.zip")):
         with zipfile.ZipFile(archive) as opened, tempfile.TemporaryDirectory() as folder:
             (name,) = [name for name in opened.namelist() if name.endswith(".model")]
