@@ -124,7 +124,7 @@ def test_parameters_are_set_by_name():
 class Broken:
     """A rung that raises, or gives NaN, or is interrupted."""
 
-    name, title, kind = "broken", "a broken rung", "classical"
+    name, title, kind, costly = "broken", "a broken rung", "classical", False
 
     def __init__(self, how):
         self.how = how
@@ -239,7 +239,7 @@ def test_a_label_that_training_never_saw_is_never_right(fitted):
 
 
 def test_a_groundwork_of_other_texts_is_refused():
-    other = fitting_module.make_groundwork(POOL[:50], 2)
+    other = fitting_module.groundwork_for(POOL[:50], 2, budget_seconds=5)
     with pytest.raises(InputError, match="made from 50 other texts"):
         TextClassifier(budget_seconds=5).fit(TEXTS, LABELS, POOL, groundwork=other)
 

@@ -2,7 +2,7 @@
 
 For whoever wants an answer per text, today, on the machine at hand. Simple floors and our own rungs stand in one table,
 each with its spread; what earns its cost is fused, and a linear model of n-grams is shipped. `suggest` says which texts
-to label next.
+to label next, `compress` makes a classifier smaller.
 
     >>> from minent.classifier import TextClassifier
     >>> texts = ["so good", "good fun", "very good", "so bad", "bad fun", "very bad"]
@@ -11,7 +11,8 @@ to label next.
     ['+', '-']
 """
 
+from minent.classifier.compress import compress
 from minent.classifier.estimator import TextClassifier
 from minent.classifier.suggest import Suggestion, suggest
 
-__all__ = ["Suggestion", "TextClassifier", "suggest"]
+__all__ = ["Suggestion", "TextClassifier", "compress", "suggest"]

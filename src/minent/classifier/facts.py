@@ -79,7 +79,7 @@ def describe(task: Task, climb: Climb, model: LinearModel, held_out: HeldOut) ->
         **_rows(task, held_out),
         "suggestions": _suggestions(task, climb, model),
         "clusters": _clusters(climb),
-        "sizes": {"features": len(model.vocabulary), "bytes": int(model.weights.nbytes + model.bias.nbytes)},
+        "sizes": {"features": len(model.vocabulary), "bytes": model.bytes_on_disk},
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,15 +14,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minent.classifier.facts import calibrate, describe
-from minent.classifier.groundwork import FEW_CLASSES_RANK, MANY_CLASSES_RANK, Groundwork, View
-from minent.classifier.ladder import Climb
+from minent.classifier.groundwork import (
+    FEW_CLASSES_RANK,
+    FEWEST_TEXTS_FOR_VECTORS,
+    MANY_CLASSES_RANK,
+    Groundwork,
+    View,
+)
+from minent.classifier.ladder import Climb, Rung
 from minent.classifier.linear import LinearModel
 from minent.classifier.members import LogisticOnDense, LogisticOnTfidf, Member, NaiveBayesEM, RidgeOnTfidf
-from minent.classifier.plan import make_plan
+from minent.classifier.plan import LEAST_SECONDS_FOR_NEURAL, Plan, make_plan
 from minent.classifier.task import Task, read_task
 from minent.classifier.workbench import Workbench
 from minent.errors import InputError
-from minent.runtime import Reporter, thread_count
+from minent.runtime import Reporter, silent, thread_count
 
 if TYPE_CHECKING:
     from minent.prompts import Backbone
@@ -61,8 +67,8 @@ def fit_classifier(
     plan = make_plan(budget_seconds, len(task.classes), sum(map(len, task.pool)))
     task = task.limited(plan.pool_characters, seed)
     with _one_thread_of_algebra():
-        work = groundwork or make_groundwork(
-            [*task.pool, *task.texts], len(task.classes), seed=seed, bench=bench, progress=progress
+        work = groundwork or _lay_groundwork(
+            [*task.pool, *task.texts], len(task.classes), plan, seed, backbone, bench, progress
         )
         work.prepare()
         pool, gold = _views(work, task)
@@ -78,7 +84,9 @@ def fit_classifier(
             deadline=clock + budget_seconds,
         )
         climb.decision += task.notes
-        shipped = climb.run(classical_members())
+        reason = _why_not_neural(plan, work)
+        members = classical_members() + ([] if reason else neural_members(task.classes))
+        shipped = climb.run(members, [Rung(name, title, "neural", note=reason) for name, title in NEURAL if reason])
         model, held_out = calibrate(climb, shipped)
         facts = describe(task, climb, model, held_out)
     seconds = {**work.seconds, **climb.seconds, "total": time.monotonic() - clock}
@@ -91,9 +99,33 @@ def fit_classifier(
     return Fitted(model, task.classes, facts, measured, task.digests, climb)
 
 
-def make_groundwork(texts: Iterable[str], classes: int, **settings: Any) -> Groundwork:
-    """Learn features from texts, of a rank that suits the number of classes."""
-    return Groundwork(list(texts), rank=FEW_CLASSES_RANK if classes < 5 else MANY_CLASSES_RANK, **settings)
+def groundwork_for(
+    texts: Iterable[str], classes: int, *, budget_seconds: float, seed: int = 0, backbone: Backbone | None = None
+) -> Groundwork:
+    """Learn features from unlabelled texts once, for many fits on them with the same budget and seed."""
+    texts = list(texts)
+    plan = make_plan(budget_seconds, classes, sum(map(len, texts)))
+    return _lay_groundwork(texts, classes, plan, seed, backbone, Workbench(), silent)
+
+
+def _lay_groundwork(
+    texts: Sequence[str],
+    classes: int,
+    plan: Plan,
+    seed: int,
+    backbone: Backbone | None,
+    bench: Workbench,
+    progress: Reporter,
+) -> Groundwork:
+    return Groundwork(
+        texts,
+        rank=FEW_CLASSES_RANK if classes < 5 else MANY_CLASSES_RANK,
+        seed=seed,
+        encoder_seconds=plan.encoder_seconds,
+        backbone=backbone,
+        bench=bench,
+        progress=progress,
+    )
 
 
 def classical_members() -> list[Member]:
@@ -104,6 +136,31 @@ def classical_members() -> list[Member]:
         NaiveBayesEM(),
         LogisticOnDense("lr", "logistic regression on LSA and word vectors"),
     ]
+
+
+NEURAL = (
+    ("probe", "logistic regression on the encoder"),
+    ("capsules", "capsule head on the frozen encoder"),
+    ("ptuning", "P-tuning on the encoder"),
+)
+
+
+def neural_members(classes: Sequence[str]) -> list[Member]:
+    """The rungs on the pretrained encoder. Naming them loads torch."""
+    from minent.classifier.members.capsules import CapsuleHead
+    from minent.classifier.members.prompts import PromptRung
+
+    probe = LogisticOnDense(*NEURAL[0], space="probed", kind="neural")
+    return [probe, CapsuleHead(), PromptRung(tuple(classes))]
+
+
+def _why_not_neural(plan: Plan, work: Groundwork) -> str:
+    """The empty string where the neural rungs are climbed."""
+    if not plan.encoder_seconds:
+        return f"not climbed: a budget of {LEAST_SECONDS_FOR_NEURAL:.0f} s or less pays for no neural rung"
+    if work.vectors is None and work.given_backbone is None:
+        return f"not climbed: fewer than {FEWEST_TEXTS_FOR_VECTORS} texts to pretrain an encoder on"
+    return ""
 
 
 def _views(work: Groundwork, task: Task) -> tuple[View, View]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -86,7 +86,8 @@ class Climb:
         scorers: The fits on all labels, by rung; a rung that was found on the bench has none.
         models: The linear models that may be shipped, by rung.
         decision: What was decided and why, as sentences.
-        seconds: What each rung took.
+        temperatures: Of each rung in the fusion.
+        seconds: What each rung took, without the groundwork it asked for.
         stopped: Whether a person pressed Ctrl-C.
     """
 
@@ -106,18 +107,25 @@ class Climb:
     scorers: dict[str, Scorer] = field(default_factory=dict, init=False)
     models: dict[str, LinearModel] = field(default_factory=dict, init=False)
     decision: list[str] = field(default_factory=list, init=False)
+    temperatures: dict[str, float] = field(default_factory=dict, init=False)
     seconds: dict[str, float] = field(default_factory=dict, init=False)
     stopped: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.halves = cut_in_halves(self.labels, self.repeats, self.seed)
 
-    def run(self, members: Sequence[Member]) -> str:
-        """Climb all rungs, fuse them, teach the student; return the name of the rung to ship."""
+    def run(self, members: Sequence[Member], left_out: Sequence[Rung] = ()) -> str:
+        """Climb all rungs, fuse them, teach the student; return the name of the rung to ship.
+
+        Args:
+            members: The rungs to climb, in this order.
+            left_out: Rungs that stand in the table with a note, since this budget does not pay for them.
+        """
         for place, member in enumerate(members):
             self.progress(Progress("climb the ladder", place, len(members), "rungs", member.title))
             self.rungs.append(self._climb(member, must=not self.evidence))
         self.progress(Progress("climb the ladder", len(members), len(members), "rungs"))
+        self.rungs += left_out
         linear = [member for member in members if member.name in self.evidence and hasattr(member, "linear")]
         for member in linear:
             self.models[member.name] = member.linear(self.pool, self.gold, self.labels, self.classes, self.seed)
@@ -134,11 +142,10 @@ class Climb:
         self.rungs = [replace(rung, shipped=rung.name == shipped) for rung in self.rungs]
         return shipped
 
-    def correct(self, name: str) -> np.ndarray:
-        """Share of the repeats in which a rung was right on each judged row, float64 (judged,)."""
-        assert self.halves is not None
-        held_out = self.evidence[name].held_out[:, self.halves.judged]
-        return (held_out.argmax(axis=2) == self.labels[self.halves.judged]).mean(axis=0)
+    def fused(self, scores: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Fuse scores of the rungs, by name, on any texts; return log-probabilities (texts, classes)."""
+        names = list(self.temperatures)
+        return fuse([scores[name] for name in names], [self.temperatures[name] for name in names])
 
     # --- one rung -----------------------------------------------------------------------------------------------------
 
@@ -150,7 +157,7 @@ class Climb:
         if time.monotonic() > self.deadline and not must:
             self.decision.append(f"The time budget was used up before {member.title}, so that rung was skipped.")
             return replace(rung, note="not climbed: the time budget was used up")
-        start = time.perf_counter()
+        start, spent_below = time.perf_counter(), sum(self.gold.work.seconds.values())
         try:
             found = self._gather(member)
             if not np.isfinite(found.pool).all() or not np.isfinite(found.held_out).all():
@@ -164,12 +171,13 @@ class Climb:
             self.decision.append(f"The rung {member.title} failed and was left out ({type(error).__name__}: {error}).")
             return replace(rung, note=f"failed: {type(error).__name__}")
         self.evidence[member.name] = found
-        self.seconds[member.name] = time.perf_counter() - start
+        groundwork = sum(self.gold.work.seconds.values()) - spent_below
+        self.seconds[member.name] = time.perf_counter() - start - groundwork
         return self._weigh(rung)
 
     def _gather(self, member: Member) -> Evidence:
         halves = self.halves
-        if halves is not None and member.kind == "neural":
+        if halves is not None and member.costly:
             halves = replace(halves, pairs=halves.pairs[:1])  # three fits, not more
 
         def make() -> dict[str, np.ndarray]:
@@ -207,6 +215,7 @@ class Climb:
         shares = {rung.name: flat if rung.agreement is None else rung.agreement for rung in self.rungs}
         confidences = [shares[name] for name in names]
         temperatures = temperatures_for([each.pool for each in found], confidences)
+        self.temperatures = dict(zip(names, temperatures, strict=True))
         opinion = fuse([each.pool for each in found], temperatures)
         self.rungs = [
             replace(rung, in_fusion=True, confidence=shares[rung.name]) if rung.name in names else rung

@@ -58,6 +58,7 @@ class LinearModel:
         weights: float32 (features, classes), finite.
         bias: float32 (classes,), finite.
         temperature: Scores are divided by it before the softmax; above zero.
+        packed: The smaller arrays that `weights` was unpacked from, where the model was compressed.
 
     Raises:
         InputError: A weight or the temperature is not finite.
@@ -68,6 +69,7 @@ class LinearModel:
     weights: np.ndarray
     bias: np.ndarray
     temperature: float = 1.0
+    packed: dict[str, np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         broken = int((~np.isfinite(self.weights)).sum() + (~np.isfinite(self.bias)).sum())
@@ -99,16 +101,23 @@ class LinearModel:
         """Return the same model at another temperature."""
         return replace(self, temperature=float(temperature))
 
+    @property
+    def bytes_on_disk(self) -> int:
+        """What n-grams and numbers take, without the manifest."""
+        features = sum(len(feature.encode("utf-8", "surrogatepass")) + 1 for feature in self.vocabulary.features)
+        return features + sum(array.nbytes for array in self._arrays().values())
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        arrays = {"bias": self.bias, **(self.packed or {"weights": self.weights})}
+        return arrays if self.transform.idf is None else {**arrays, "idf": self.transform.idf}
+
     # --- on disk: weights as safetensors, n-grams as a text file a person can read ------------------------------------
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write `features.txt` and `weights.safetensors`; return what the manifest must remember."""
         lines = "".join(f"{feature}\n" for feature in self.vocabulary.features)
         (folder / "features.txt").write_bytes(lines.encode("utf-8", "surrogatepass"))
-        arrays = {"weights": self.weights, "bias": self.bias}
-        if self.transform.idf is not None:
-            arrays["idf"] = self.transform.idf
-        artifacts.save_arrays(folder / "weights.safetensors", arrays)
+        artifacts.save_arrays(folder / "weights.safetensors", self._arrays())
         return {
             "script": self.vocabulary.script,
             "transform": self.transform.kind,
@@ -123,7 +132,19 @@ class LinearModel:
         arrays = artifacts.load_arrays(folder / "weights.safetensors")
         transform = RowTransform(remembered["transform"], arrays.get("idf"), remembered["length"])
         vocabulary = Vocabulary(remembered["script"], lines[:-1])
-        return cls(vocabulary, transform, arrays["weights"], arrays["bias"], remembered["temperature"])
+        packed: dict[str, np.ndarray] = {
+            name: array for name, array in arrays.items() if name in {"weights", "steps", "mixture"}
+        }
+        weights, packed_or_none = unpack(packed), packed if "steps" in packed else None
+        return cls(vocabulary, transform, weights, arrays["bias"], remembered["temperature"], packed_or_none)
+
+
+def unpack(packed: dict[str, np.ndarray]) -> np.ndarray:
+    """Return float32 weights from their 8-bit form: whole numbers times steps, times the mixture of classes if any."""
+    weights = packed["weights"]
+    if "steps" in packed:
+        weights = weights.astype(np.float32) * packed["steps"]
+    return weights @ packed["mixture"] if "mixture" in packed else weights
 
 
 def log_softmax(scores: np.ndarray) -> np.ndarray:

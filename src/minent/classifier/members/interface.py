@@ -19,6 +19,7 @@ class Member(Protocol):
         name: Short and fixed: `"nb_em"`.
         title: For people: `"naive Bayes with EM"`.
         kind: `"floor"`, `"classical"` or `"neural"`.
+        costly: Whether a fit takes so long that the labels are cut in halves once only.
     """
 
     @property
@@ -29,6 +30,9 @@ class Member(Protocol):
 
     @property
     def kind(self) -> str: ...
+
+    @property
+    def costly(self) -> bool: ...
 
     def fit(self, pool: View, gold: View, labels: np.ndarray, classes: int, seed: int) -> Scorer:
         """Learn from the pool and the gold rows.

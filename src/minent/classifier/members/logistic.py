@@ -46,6 +46,7 @@ class LogisticOnTfidf:
     name = "tfidf_lr"
     title = "tf-idf and logistic regression"
     kind = "floor"
+    costly = False
 
     def fit(self, pool: View, gold: View, labels: np.ndarray, classes: int, seed: int) -> Scorer:
         """See `Member.fit`; the pool is not read and nothing is drawn."""
@@ -75,6 +76,8 @@ class LogisticOnDense:
     space: str = "dense"
     kind: str = "classical"
     strength: float = 10.0
+
+    costly = False
 
     def fit(self, pool: View, gold: View, labels: np.ndarray, classes: int, seed: int) -> Scorer:
         """See `Member.fit`; the pool is not read and nothing is drawn."""

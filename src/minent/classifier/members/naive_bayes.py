@@ -40,6 +40,7 @@ class NaiveBayesEM:
     name = "nb_em"
     title = "naive Bayes with EM on the unlabelled texts"
     kind = "classical"
+    costly = False
 
     def fit(self, pool: View, gold: View, labels: np.ndarray, classes: int, seed: int) -> Scorer:
         """See `Member.fit`; nothing is drawn."""

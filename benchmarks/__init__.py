@@ -1,0 +1,1 @@
+"""Measurements against named peers and written goals: `python -m benchmarks.<room>`."""

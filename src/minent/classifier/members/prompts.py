@@ -1,0 +1,46 @@
+"""P-tuning: the labels are learned through the encoder's own cloze task, by moving a few free vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minent.classifier.groundwork import View
+from minent.classifier.members.interface import Scorer
+from minent.prompts import PromptTuner
+
+
+@dataclass(frozen=True)
+class PromptRung:
+    """P-tuning on the encoder.
+
+    Attributes:
+        names: Of the classes: the label vectors start from their pieces.
+        mode: `"prompts"` leaves the encoder as it is; `"all"` trains a copy of it too.
+        steps: Steps of training.
+    """
+
+    names: tuple[str, ...]
+    mode: str = "prompts"
+    steps: int = 150
+
+    name = "ptuning"
+    title = "P-tuning on the encoder"
+    kind = "neural"
+    costly = True
+
+    def fit(self, pool: View, gold: View, labels: np.ndarray, classes: int, seed: int) -> Scorer:
+        """See `Member.fit`; the pool is read through the encoder only."""
+        tuner = PromptTuner(gold.work.backbone, mode=self.mode, steps=self.steps, seed=seed)
+        tuner.fit(gold.texts, [self.names[label] for label in labels])
+        if tuner.facts["stopped"]:
+            raise KeyboardInterrupt  # the tuner keeps what it has; the ladder would rather go without
+        columns = np.searchsorted(self.names, tuner.classes_)
+
+        def score(view: View) -> np.ndarray:
+            scores = np.full((len(view), classes), -20.0)
+            scores[:, columns] = np.log(np.maximum(tuner.predict_proba(view.texts), 1e-9))
+            return scores
+
+        return score
