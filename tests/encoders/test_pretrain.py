@@ -67,6 +67,19 @@ def test_the_same_seed_gives_the_same_encoder_and_torch_is_left_alone() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_the_number_of_threads_does_not_matter(mixer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = np.random.default_rng(0).integers(3, 900, 4000).astype(np.int32)
+    starts = np.arange(0, 4001, 40)
+    shape = EncoderConfig(mixer=mixer, vocab_size=900, dim=64, layers=1)
+    seen = []
+    for threads in ("1", "2", "3"):
+        monkeypatch.setenv("MINENT_THREADS", threads)
+        trained = pretrain(ids, starts, shape, PretrainConfig(steps=2))
+        seen.append((trained.digest, trained.facts, trained.embed(ids, starts).tobytes()))
+    assert seen[0] == seen[1] == seen[2]
+
+
 @pytest.mark.parametrize("error", [Stop, KeyboardInterrupt])
 def test_a_resumed_run_ends_where_an_unbroken_one_does(tmp_path: Path, error: type[BaseException]) -> None:
     shape = dataclasses.replace(SHAPE, dropout=0.1)

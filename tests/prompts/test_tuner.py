@@ -94,6 +94,15 @@ def test_the_same_seed_gives_the_same_tuning(backbone: Backbone) -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_the_number_of_threads_does_not_matter(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    for threads in ("1", "3"):
+        monkeypatch.setenv("MINENT_THREADS", threads)
+        tuner = PromptTuner(backbone, mode="all", steps=3, auxiliary=0.1).fit(*TRAIN)
+        seen.append((tuner.facts, tuner.predict_proba(TEST[0]).tobytes()))
+    assert seen[0] == seen[1]
+
+
 @pytest.mark.parametrize("options", [{}, {"mode": "all", "reparametrization": "lstm", "verbalizer": KINDS}])
 def test_load_gives_what_save_had(backbone: Backbone, tmp_path: Path, options: dict) -> None:
     tuner = PromptTuner(backbone, steps=5, **options).fit(*TRAIN)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from minent.encoders import masking
+from minent.encoders.session import torch_session
 from minent.encoders.skeleton import PAD_ID, Encoder
 
 RATE, TOKENS = 0.15, 65_536  # hidden share, whatever it was in training; how much text is read at most
@@ -58,13 +59,18 @@ def evaluate(
     )
     rows = masking.fold(stream[:TOKENS], config.max_length, PAD_ID)
     free = np.full_like(rows, masking.FREE)
-    losses, targets = [], []
-    with torch.inference_mode():
-        for begin in range(0, len(rows), 64):
-            batch = masking.hide(rows[begin : begin + 64], free[begin : begin + 64], config, RATE, rng)
-            losses.append(masked_losses(encoder, batch).numpy().astype(np.float64))
-            targets.append(batch.targets)
-    hidden = np.concatenate(targets)
+    batches = [
+        masking.hide(rows[begin : begin + 32], free[begin : begin + 32], config, RATE, rng)
+        for begin in range(0, len(rows), 32)
+    ]
+
+    @torch.inference_mode()
+    def measure(batch: masking.Masked) -> np.ndarray:
+        return masked_losses(encoder, batch).numpy().astype(np.float64)
+
+    with torch_session() as parallel:
+        losses = list(parallel(measure, batches))
+    hidden = np.concatenate([batch.targets for batch in batches])
     if not hidden.size:
         return None
     counted = hidden.size if piece_bytes is None else max(1, int(np.asarray(piece_bytes)[hidden].sum()))

@@ -34,6 +34,16 @@ class Masked:
     places: np.ndarray
     targets: np.ndarray
 
+    def split(self, parts: int) -> list[Masked]:
+        """The same batch as at most `parts` smaller ones, row by row."""
+        row_of = self.places // self.inputs.shape[1]
+        split = []
+        for rows in np.array_split(np.arange(len(self.inputs)), min(parts, len(self.inputs))):
+            inside = (row_of >= rows[0]) & (row_of <= rows[-1])
+            places = self.places[inside] - rows[0] * self.inputs.shape[1]
+            split.append(Masked(self.inputs[rows], self.mask[rows], places, self.targets[inside]))
+        return split
+
 
 def prompt_ids(config: EncoderConfig, slots: int) -> np.ndarray:
     """The prompt of pretraining: half of the slots, the mask token, the other half.

@@ -52,8 +52,9 @@ class Pooling:
         sample = [ids[starts[text] : starts[text + 1]] for text in texts]
         vectors = weighted_means(encoder, weights, np.concatenate(sample), np.cumsum([0, *map(len, sample)]))
         centre = vectors.mean(axis=0)
-        _, _, directions = np.linalg.svd(vectors - centre, full_matrices=False)
-        return cls(weights, centre.astype(np.float32), directions[0].astype(np.float32))
+        with torch_session():
+            _, _, directions = torch.linalg.svd(torch.from_numpy(vectors - centre), full_matrices=False)
+        return cls(weights, centre.astype(np.float32), directions[0].numpy().astype(np.float32))
 
     def embed(self, encoder: Encoder, ids: np.ndarray, starts: np.ndarray) -> np.ndarray:
         """Return the text vectors, float32 `(len(starts) - 1, dim)`; zeros for an empty text."""
@@ -68,12 +69,16 @@ def weighted_means(encoder: Encoder, weights: np.ndarray, ids: np.ndarray, start
     windows, owners = cut(starts, encoder.config.max_length)
     totals = np.zeros((len(starts) - 1, encoder.config.dim))
     weight_of = torch.from_numpy(weights)
-    with torch_session(), torch.inference_mode():
-        for rows in by_length(np.diff(windows)):
-            inputs, mask = pad(ids, windows, rows)
-            state = encoder.states(inputs, mask)[-2]
-            counted = weight_of[inputs] * mask
-            summed = (state * counted[:, :, None]).sum(dim=1)
-            np.add.at(totals, owners[rows], summed.double().numpy())
+
+    @torch.inference_mode()
+    def sums(rows: np.ndarray) -> np.ndarray:
+        inputs, mask = pad(ids, windows, rows)
+        counted = weight_of[inputs] * mask
+        return (encoder.states(inputs, mask)[-2] * counted[:, :, None]).sum(dim=1).double().numpy()
+
+    batches = list(by_length(np.diff(windows)))
+    with torch_session() as parallel:
+        for rows, summed in zip(batches, parallel(sums, batches)):
+            np.add.at(totals, owners[rows], summed)
     mass = np.bincount(np.repeat(np.arange(len(totals)), np.diff(starts)), weights[ids], minlength=len(totals))
     return totals / np.maximum(mass, 1e-12)[:, None]

@@ -39,7 +39,7 @@ def pretrain(
     """Train an encoder to fill in hidden tokens of the given texts.
 
     Ctrl-C, or the clock at 1.5 times the budget, ends training early and keeps what was learnt; `facts["stopped"]`
-    then says so. The result depends on the seed and, in its last bits, on the number of threads.
+    then says so. The result depends on the seed, not on the number of threads.
 
     Args:
         ids: Token ids of all texts end to end, each in `[0, vocab_size)`.
@@ -80,14 +80,14 @@ def pretrain(
     text, held_text = train.take(ids), held.take(ids)
     unigram = unigram_of(text[0], encoder_config.vocab_size)
     folder = Path(checkpoint) if checkpoint is not None else None
-    with torch_session(config.seed):
+    with torch_session(config.seed) as parallel:
         run = Run.start(unigram, encoder_config, config, len(text[0]), initial, inputs)
         if resume and folder is not None and folder.is_dir():
             run.restore(folder)
-        run.train(text, folder, progress)
-        facts = run.facts() | {"texts": len(starts) - 1, "train_tokens": len(text[0])}
-        facts["held_out"] = evaluate(run.encoder.eval(), *held_text, unigram, piece_bytes, config.seed)
-        pooling = Pooling.fit(run.encoder, *text, np.exp(unigram), config.seed)
+        run.train(text, folder, parallel, progress)
+    facts = run.facts() | {"texts": len(starts) - 1, "train_tokens": len(text[0])}
+    facts["held_out"] = evaluate(run.encoder.eval(), *held_text, unigram, piece_bytes, config.seed)
+    pooling = Pooling.fit(run.encoder, *text, np.exp(unigram), config.seed)
     return PretrainedEncoder(run.encoder, pooling, config, facts, run.measured(), inputs)
 
 

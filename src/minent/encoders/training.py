@@ -17,6 +17,7 @@ from minent.encoders import masking
 from minent.encoders.evaluation import masked_losses
 from minent.encoders.plan import PretrainConfig, planned_steps
 from minent.encoders.pretrained import load_weights, weights_of
+from minent.encoders.session import SHARDS, Map, backward
 from minent.encoders.skeleton import EMBEDDING_STD, Encoder, EncoderConfig
 from minent.errors import InputError
 from minent.runtime import Progress, Reporter
@@ -66,7 +67,9 @@ class Run:
         optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)
         return cls(encoder, optimiser, config, planned_steps(encoder_config, config, tokens), inputs)
 
-    def train(self, text: tuple[np.ndarray, np.ndarray], checkpoint: Path | None, progress: Reporter) -> None:
+    def train(
+        self, text: tuple[np.ndarray, np.ndarray], checkpoint: Path | None, parallel: Map, progress: Reporter
+    ) -> None:
         """Go on from the present step to the last one, to Ctrl-C, or to the end of the clock."""
         shape, config = self.encoder.config, self.config
         rows = masking.rows_of(*text, shape, slots=config.prompt_length, share=config.prompt_share, seed=config.seed)
@@ -77,7 +80,7 @@ class Run:
         try:
             for batch in batches:
                 whole = False  # until the step is made: half of one must not be saved
-                loss = self.update(*batch)
+                loss = self.update(*batch, parallel)
                 whole = True
                 seconds = time.monotonic() - started
                 self.seconds = before + seconds
@@ -94,7 +97,7 @@ class Run:
         if checkpoint is not None and whole:
             self.save(checkpoint)
 
-    def update(self, ids: np.ndarray, required: np.ndarray) -> float:
+    def update(self, ids: np.ndarray, required: np.ndarray, parallel: Map) -> float:
         """Make one step; every draw of it follows from the seed and the number of the step."""
         config, done = self.config, self.step / self.steps
         rate = config.mask_rate + (config.final_mask_rate - config.mask_rate) * done
@@ -103,14 +106,17 @@ class Run:
         batch = masking.hide(ids, required, self.encoder.config, rate, rng)
         for group in self.optimiser.param_groups:
             group["lr"] = config.learning_rate * _schedule(self.step, self.steps, config.warmup)
-        self.optimiser.zero_grad()
-        loss = masked_losses(self.encoder, batch).mean()
-        loss.backward()
+
+        def share(part: masking.Masked) -> Tensor:
+            return masked_losses(self.encoder, part).sum() / max(1, len(batch.places))
+
+        in_turn = map if self.encoder.config.dropout else parallel  # dropout draws from torch's one generator
+        loss = backward(in_turn, list(self.encoder.parameters()), share, batch.split(SHARDS))
         torch.nn.utils.clip_grad_norm_(self.encoder.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
-        self.losses.append(float(loss.detach()))
-        return self.losses[-1]
+        self.losses.append(loss)
+        return loss
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint: weights, both moments of the optimiser, the step and the losses so far."""

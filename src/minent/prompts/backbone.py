@@ -15,7 +15,9 @@ from minent.errors import InputError
 class Encodes(Protocol):
     """What the prompts need of a tokenizer."""
 
-    vocab_size: int
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids."""
 
     def encode(self, text: str) -> Sequence[int]:
         """Return the ids of a text."""

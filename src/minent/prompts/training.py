@@ -12,6 +12,7 @@ from torch import Tensor
 from minent import simplex
 from minent.encoders import masking
 from minent.encoders.batches import pad
+from minent.encoders.session import SHARDS, Map, backward
 from minent.prompts.model import PromptModel, at_mask, embed
 from minent.runtime import Progress, Reporter
 
@@ -35,7 +36,13 @@ class Schedule:
 
 
 def train(
-    model: PromptModel, ids: np.ndarray, starts: np.ndarray, targets: np.ndarray, how: Schedule, progress: Reporter
+    model: PromptModel,
+    ids: np.ndarray,
+    starts: np.ndarray,
+    targets: np.ndarray,
+    how: Schedule,
+    parallel: Map,
+    progress: Reporter,
 ) -> list[float]:
     """Train a model on rows that are set into the template, and return the loss of each step.
 
@@ -47,16 +54,20 @@ def train(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min((step + 1) / rises, (how.steps - step) / max(1.0, how.steps - rises), 1.0)
     )
+    draws = model.train_body and model.encoder.config.dropout  # from torch's one generator, so the shards take turns
     losses: list[float] = []
     try:
         for step, rows in zip(range(how.steps), _batches(len(targets), how)):
-            optimiser.zero_grad()
-            loss = _loss(model, ids, starts, rows, targets, how, step)
-            loss.backward()
+
+            def share(part: np.ndarray, step: int = step, count: int = len(rows)) -> Tensor:
+                seed = [how.seed, 1, step, int(part[0])]
+                return _loss(model, *pad(ids, starts, part), targets[part], how, seed) * (len(part) / count)
+
+            parts = np.array_split(rows, min(SHARDS, len(rows)))
+            losses.append(backward(map if draws else parallel, weights, share, parts))
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
             optimiser.step()
             schedule.step()
-            losses.append(float(loss.detach()))
             progress(Progress(STAGE, step + 1, how.steps, "steps", f"loss {losses[-1]:.3f}"))
     except KeyboardInterrupt:
         pass
@@ -85,26 +96,16 @@ def _batches(count: int, how: Schedule) -> Iterator[np.ndarray]:
 
 
 def _loss(
-    model: PromptModel,
-    ids: np.ndarray,
-    starts: np.ndarray,
-    rows: np.ndarray,
-    targets: np.ndarray,
-    how: Schedule,
-    step: int,
+    model: PromptModel, inputs: Tensor, mask: Tensor, targets: np.ndarray, how: Schedule, seed: list[int]
 ) -> Tensor:
-    inputs, mask = pad(ids, starts, rows)
-    goal = torch.from_numpy(targets[rows])
+    """The classification loss, and the masked loss beside it where it has a weight."""
+    tuned, goal = model.tuned(), torch.from_numpy(targets)
     if not how.auxiliary:
-        return LOSSES[how.loss](model.tuned().scores(inputs, mask), goal)
+        return LOSSES[how.loss](tuned.scores(inputs, mask), goal)
     free = np.full(inputs.shape, masking.FREE)
-    rng = np.random.default_rng([how.seed, 1, step])
-    task = masking.hide(inputs.numpy(), free, model.encoder.config, AUXILIARY_RATE, rng)
-    tuned = model.tuned()
+    task = masking.hide(inputs.numpy(), free, model.encoder.config, AUXILIARY_RATE, np.random.default_rng(seed))
     hidden = model.encoder(embed(model.encoder, tuned.prompts, torch.from_numpy(task.inputs)), mask)
     scores = torch.nn.functional.linear(at_mask(hidden, inputs, model.encoder), tuned.label_vectors, tuned.label_bias)
-    loss = LOSSES[how.loss](scores, goal)
-    if not len(task.places):
-        return loss
     logits = model.encoder.logits(hidden.flatten(0, 1)[torch.from_numpy(task.places)])
-    return loss + how.auxiliary * torch.nn.functional.cross_entropy(logits, torch.from_numpy(task.targets))
+    total = torch.nn.functional.cross_entropy(logits, torch.from_numpy(task.targets), reduction="sum")
+    return LOSSES[how.loss](scores, goal) + how.auxiliary * total / max(1, len(task.places))

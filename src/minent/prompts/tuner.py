@@ -142,7 +142,7 @@ class PromptTuner:
         tokens = tokens_of(classes.tolist(), self.verbalizer, self.backbone.encode, must_differ=not learn_labels)
         encoder = self.backbone.pretrained.encoder
         rows = self._assembler().rows([self.backbone.encode(text) for text in texts])
-        with torch_session(self._how.seed):
+        with torch_session(self._how.seed) as parallel:
             model = PromptModel(
                 encoder,
                 self._start(),
@@ -151,18 +151,17 @@ class PromptTuner:
                 learn_labels=learn_labels,
                 reparametrization=self.reparametrization,
             )
-            losses = train(model, *rows, targets.astype(np.int64), self._how, self._progress)
+            losses = train(model, *rows, targets.astype(np.int64), self._how, parallel, self._progress)
             trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
             self._tuned, self.classes_ = model.fold(encoder), classes
+        done, planned = len(losses), self._how.steps
         self.facts = {
             "classes": classes.tolist(),
             "label_tokens": {name: ids.tolist() for name, ids in zip(classes.tolist(), tokens)},
             "texts": len(texts),
             "trained_parameters": trained,
-            "steps": len(losses),
-            "stopped": ""
-            if len(losses) == self._how.steps
-            else f"stopped by the user after {len(losses)} of {self._how.steps} steps",
+            "steps": done,
+            "stopped": "" if done == planned else f"stopped by the user after {done} of {planned} steps",
             "losses": [round(loss, 5) for loss in losses],
         }
         self.measured = {"seconds": time.monotonic() - started}
@@ -212,10 +211,16 @@ class PromptTuner:
         tuned = self._fitted()
         ids, starts = self._assembler().rows([self.backbone.encode(text) for text in texts])
         scores = torch.zeros(len(texts), len(self.classes_), dtype=torch.float64)
-        with torch_session(), torch.inference_mode():
-            for rows in by_length(np.diff(starts)):
-                scores[torch.from_numpy(rows)] = tuned.scores(*pad(ids, starts, rows)).double()
-            probabilities = simplex.softmax(scores) if self._how.loss == "softmax" else simplex.entmax(scores)
+        batches = list(by_length(np.diff(starts)))
+
+        @torch.inference_mode()
+        def score(rows: np.ndarray) -> torch.Tensor:
+            return tuned.scores(*pad(ids, starts, rows)).double()
+
+        with torch_session() as parallel:
+            for rows, found in zip(batches, parallel(score, batches)):
+                scores[torch.from_numpy(rows)] = found
+        probabilities = simplex.softmax(scores) if self._how.loss == "softmax" else simplex.entmax(scores)
         return probabilities.numpy().astype(np.float32)
 
     def _fitted(self) -> Tuned:

@@ -56,8 +56,8 @@ class SelfAttention(nn.Module):
 def _rotate(vectors: Tensor) -> Tensor:
     """Turn each pair of channels by an angle that grows with the position."""
     length, dim = vectors.shape[-2:]
-    exponents = torch.arange(0, dim, 2, dtype=torch.float32) / dim
-    angles = torch.arange(length, dtype=torch.float32)[:, None] * ROTARY_BASE**-exponents
+    exponents = torch.arange(0, dim, 2, device=vectors.device) / dim
+    angles = torch.arange(length, device=vectors.device)[:, None] * ROTARY_BASE**-exponents
     cosine, sine = angles.cos(), angles.sin()
     first, second = vectors.chunk(2, dim=-1)
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
