@@ -67,11 +67,11 @@ def test_test_measures_and_counts_unseen_labels(fitted, tmp_path):
     sample = samples.load("subjectivity")
     assert found["accuracy"] == TextClassifier.load(folder).score(sample.test_texts, sample.test_labels)
     rows = tmp_path / "rows.tsv"
-    rows.write_text("text\tlabel\nhe is a spy\tnew\nhe is a spy\tnew\n")
+    rows.write_text("text\tlabel\nhe is a spy\tnew\nhe is a spy\tnewer\nhe\tnew\n")
     shown = run("test", folder, rows)
     lines = [" ".join(line.split()) for line in shown.out.splitlines()]
-    assert lines[:4] == ["texts 2", "accuracy 0.0%", "macro F1 0.0%", lines[3]]
-    assert lines[-1] == "training never saw the labels 'new' (2): these texts count as wrong."
+    assert lines[:4] == ["texts 3", "accuracy 0.0%", "macro F1 0.0%", lines[3]]
+    assert lines[-1] == "training never saw the labels 'new' (2), 'newer' (1): these texts count as wrong."
 
 
 def test_suggest_prints_csv(fitted):
@@ -91,6 +91,20 @@ def test_report_is_drawn_again(fitted, tmp_path):
     assert run("report", folder, "-o", tmp_path / "r.html") == Run(0, f"report: {tmp_path / 'r.html'}\n", "")
     assert (tmp_path / "r.html").read_bytes() == (folder / "report.html").read_bytes()
     assert run("report", folder, "-o", tmp_path).code == 2
+
+
+def test_compress_says_what_it_saved(fitted, tmp_path):
+    folder, _ = fitted
+    small = tmp_path / "small"
+    shown = run("compress", folder, "-o", small, "--texts", SAMPLE / "test.jsonl")
+    assert (shown.code, shown.err) == (0, "")
+    sizes = read_manifest(small).facts["sizes"]
+    assert sizes["bytes"] < sizes["bytes_before"]
+    assert shown.out.startswith(f"{small}: {sizes['bytes_before']:,} -> {sizes['bytes']:,} bytes, 99.")
+    assert run("predict", small, stdin="a film\n").code == 0
+    assert "the folder exists" in run("compress", folder, "-o", small).err
+    refused = run("compress", folder, "-o", tmp_path / "other", "--max-size", "2X")
+    assert refused.err == "minent: --max-size is '2X'; it takes a number of bytes, such as 200K or 2M.\n"
 
 
 def test_fit_refuses_before_it_works(fitted, tmp_path):

@@ -91,6 +91,12 @@ def test_a_clean_set_says_so():
     assert audit(Labelled(("x", "y", "z", "w"), ("a", "a", "b", "b"))).lines()[-1] == "problems: none found"
 
 
+def test_the_same_text_twice_is_a_duplicate_and_nothing_else():
+    found = audit(Labelled(("same text", "same text", "other", "other"), ("a", "a", "b", None)))
+    assert found.duplicates == ((1, 2), (3, 4))
+    assert found.disagreements == found.near_duplicates == ()
+
+
 def test_one_class_is_a_problem():
     assert audit(Labelled(("x", "y"), ("a", "a"))).problems == [
         "all rows have the label 'a'. Label some rows of another class."

@@ -67,6 +67,11 @@ def test_fasttext_lines(tmp_path, compression):
     assert list(read_texts(path)) == ["x y", "", "价", "no label", ""]
 
 
+def test_texts_carry_no_label_even_of_several(tmp_path):
+    (tmp_path / "raw.txt").write_text("__label__a __label__b x y\n")
+    assert list(read_texts(tmp_path / "raw.txt")) == ["x y"]
+
+
 def test_tsv_keeps_quotes_and_bom_and_crlf_go(tmp_path):
     path = tmp_path / "rows.tsv"
     path.write_bytes('\ufefftext\tlabel\r\nsay "hi\tx\r\n\r\nlast\ty'.encode())

@@ -153,6 +153,54 @@ def suggest(
         writer.writerow([one.text, "", one.label, None if one.probability is None else f"{one.probability:.4f}"])
 
 
+def compress(
+    model: Model,
+    output: options.Output,
+    texts: Annotated[
+        list[str] | None, typer.Option("--texts", metavar="FILE", help="Texts that the answers are compared on.")
+    ] = None,
+    max_size: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Most bytes, such as 200K or 2M; by default as few as 99 % allow."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Accept that fewer than 99 % of the answers stay.")] = False,
+    overwrite: options.Overwrite = False,
+    text_column: options.TextColumn = None,
+    encoding: options.Encoding = "utf-8",
+    encoding_errors: options.EncodingErrors = "strict",
+    format: options.Format = None,
+) -> None:
+    """Make a classifier smaller while 99 of 100 answers stay the same."""
+    from minent import artifacts, classifier
+
+    artifacts.refuse_taken(output, overwrite=overwrite)
+    most = None if max_size is None else byte_count(max_size)
+    compared = options.read(texts, text_column, encoding, encoding_errors, format) if texts else None
+    smaller = classifier.compress(classifier.TextClassifier.load(model), max_bytes=most, texts=compared, force=force)
+    smaller.save(output, overwrite=overwrite)
+    sizes = smaller.facts_["sizes"]
+    shared = "agreement not measured" if sizes["agreement"] is None else f"{sizes['agreement']:.1%} of answers stay"
+    print(f"{output}: {sizes['bytes_before']:,} -> {sizes['bytes']:,} bytes, {shared}")
+
+
+def byte_count(size: str) -> int:
+    """Read a size as a person writes it.
+
+    Example:
+        >>> byte_count("2M"), byte_count("1.5k"), byte_count("900")
+        (2000000, 1500, 900)
+    """
+    units = {"k": 1e3, "m": 1e6, "g": 1e9}
+    number = size.lower().removesuffix("b")
+    try:
+        count = int(float(number[:-1]) * units[number[-1]]) if number[-1:] in units else int(number)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise InputError(f"--max-size is {size!r}; it takes a number of bytes, such as 200K or 2M.")
+    return count
+
+
 def report(
     model: Model,
     output: Annotated[

@@ -27,6 +27,7 @@ app.command("test")(classifier.measure)
 app.command()(classifier.suggest)
 app.command()(data.audit)
 app.command()(classifier.report)
+app.command()(classifier.compress)
 app.command()(demo.demo)
 app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(vectors.app, name="vectors")
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = _complain(str(error), 2)
     except _UsageError as error:
         code = _complain(_usage(error), 2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # some versions of typer turn the one into the other, some into 130
         code = 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at the end
