@@ -120,6 +120,7 @@ def agreement(halves: np.ndarray) -> float | None:
 
 
 def fold_accuracies(held_out: np.ndarray, labels: np.ndarray, halves: Halves) -> np.ndarray:
-    """Accuracy of each fit on the rows it did not see, float64 (folds,)."""
+    """Accuracy of each fit on the rows it did not see, float64 (folds,); a costly rung has fewer repeats."""
     right = held_out.argmax(axis=2) == labels
-    return np.array([right[repeat, tested].mean() for repeat, _, tested in halves.parts if len(tested)])
+    folds = [(repeat, tested) for repeat, _, tested in halves.parts if repeat < len(right) and len(tested)]
+    return np.array([right[fold].mean() for fold in folds])

@@ -64,7 +64,7 @@ def fit_classifier(
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     task = read_task(X, y, unlabeled)
     bench = Workbench(work_folder, resume=resume)
-    plan = make_plan(budget_seconds, len(task.classes), sum(map(len, task.pool)))
+    plan = make_plan(budget_seconds, len(task.classes), sum(map(len, task.pool)), len(task.texts))
     task = task.limited(plan.pool_characters, seed)
     with _one_thread_of_algebra():
         work = groundwork or _lay_groundwork(

@@ -29,13 +29,14 @@ class Plan:
     encoder_seconds: float
 
 
-def make_plan(budget_seconds: float, classes: int, pool_characters: int) -> Plan:
+def make_plan(budget_seconds: float, classes: int, pool_characters: int, labelled: int = 0) -> Plan:
     """Split a budget.
 
     Args:
         budget_seconds: Above zero.
         classes: How many there are; each costs.
         pool_characters: How much unlabelled text there is.
+        labelled: How many labelled texts; with many, one cut says enough.
 
     Example:
         >>> make_plan(300, 2, 1_000_000).encoder_seconds
@@ -47,6 +48,6 @@ def make_plan(budget_seconds: float, classes: int, pool_characters: int) -> Plan
     left = budget_seconds - readable / CHARACTERS_PER_SECOND
     return Plan(
         pool_characters=readable,
-        repeats=4 if classes < 5 else 2 if classes <= 30 else 1,
+        repeats=1 if classes > 30 or labelled > 2000 else 2 if classes >= 5 else 4,
         encoder_seconds=round(ENCODER_SHARE * left, 1) if budget_seconds > LEAST_SECONDS_FOR_NEURAL else 0.0,
     )
