@@ -154,6 +154,7 @@ def test_odd_texts(backbone: Backbone) -> None:
         ({"steps": 0}, "steps is 0"),
         ({"auxiliary": float("nan")}, "auxiliary is nan"),
         ({"template": "{text}"}, "exactly once"),
+        ({"template": "{mask}{text}", "labels": "words"}, "nothing can be trained"),
     ],
 )
 def test_a_wrong_choice_is_refused(backbone: Backbone, options: dict, message: str) -> None:

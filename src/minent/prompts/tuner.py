@@ -112,6 +112,11 @@ class PromptTuner:
         self.backbone, self.template, self.verbalizer = backbone, template, verbalizer
         self.mode, self.labels, self.reparametrization = mode, labels, reparametrization
         self._parsed = parse(template)
+        if not self._parsed.slots and mode == "prompts" and labels == "words":
+            raise InputError(
+                f"template {template!r} has no slot, so with mode='prompts' and labels='words' nothing can be trained. "
+                f"Add {{p}}, or choose labels='learned' or mode='all'."
+            )
         self._how = Schedule(loss, steps, batch_size, prompt_rate, body_rate, auxiliary, seed)
         self._progress = progress
         self._tuned: Tuned | None = None
