@@ -52,6 +52,13 @@ def test_what_was_saved_is_read(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["note"]
 
 
+def test_any_text_survives_in_the_manifest(tmp_path: Path) -> None:
+    text = "é 好 \x00 \u2028 " + b"broken \xff\x80".decode("utf-8", "surrogateescape")
+    with artifacts.writing(tmp_path / "note", kind="note", format=2) as draft:
+        draft.facts["text"] = text
+    assert artifacts.read_manifest(tmp_path / "note").facts["text"] == text
+
+
 def test_seconds_do_not_enter_the_digest(tmp_path: Path) -> None:
     save(tmp_path / "a", seconds=1.0)
     save(tmp_path / "b", seconds=2.0)

@@ -204,8 +204,9 @@ def _write_manifest(draft: Draft, kind: str, format: int, config: Any, seeds: Ma
         "facts": plain(draft.facts),
     }
     manifest = {**body, "measured": plain(draft.measured), "digest": digest_of(body)}
-    text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False)
-    (draft.path / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    # A text read from broken bytes holds lone surrogates; as `\udc80` they are JSON, and come back as they were.
+    (draft.path / MANIFEST).write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def _describe_files(folder: Path) -> dict[str, dict[str, Any]]:

@@ -90,6 +90,12 @@ def test_draws_differ_by_seed(made):
     assert made.encode(LINES[0], alpha=1e4, seed=0) == made.encode(LINES[0])
 
 
+@given(data=st.binary(max_size=40))
+def test_broken_bytes_come_back_as_they_were(made, data):
+    text = data.decode("utf-8", "surrogateescape")
+    assert made.decode_bytes(made.encode(text)) == data
+
+
 def test_special_ids(made):
     assert made.encode("a", add_bos=True, add_eos=True) == [made.bos_id, 100, made.eos_id]
     assert made.decode([0, 1, 100, 2, 0]) == "a"

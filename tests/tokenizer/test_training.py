@@ -183,3 +183,10 @@ def test_any_text_will_do(text):
     made = train([text], TokenizerConfig(vocab_size=259))
     assert made.vocab_size == 259
     assert made.decode(made.encode(text)) == text
+
+
+def test_broken_bytes_are_learned_from_as_bytes():
+    text = (b"the caf\xe9 is open\n\x80\xff\nthe cat sat in the caf\xe9\n" * 20).decode("utf-8", "surrogateescape")
+    made = train([text], TokenizerConfig(vocab_size=300))
+    assert made.decode_bytes(made.encode(text)).decode("utf-8", "surrogateescape") == text
+    assert len(made.encode(text)) < len(text) / 2

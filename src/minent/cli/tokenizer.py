@@ -101,7 +101,7 @@ def decode(
         if not all(word.isdecimal() for word in words):
             raise InputError(f"{name}, line {number}: {line[:60]!r} is no row of ids. Write numbers, spaces between.")
         try:
-            print(known.decode(map(int, words)))
+            print(known.decode_bytes(map(int, words)).decode("utf-8", "surrogateescape"))
         except InputError as error:
             raise InputError(f"{name}, line {number}: {error}") from error
 

@@ -48,13 +48,17 @@ def normalize(text: str, normalization: str, place: str = "text") -> str:
 
 
 def to_utf8(text: str, place: str = "text") -> bytes:
-    """Encode to UTF-8.
+    """Encode to UTF-8. Broken bytes that were read as surrogate escapes (PEP 383) become those bytes again.
 
     Raises:
-        InputError: A lone surrogate, which no UTF-8 text can hold; `place` and its position are named.
+        InputError: Any other lone surrogate, which no UTF-8 text can hold; `place` and its position are named.
+
+    Example:
+        >>> to_utf8(b"\\xff!".decode("utf-8", "surrogateescape"))
+        b'\\xff!'
     """
     try:
-        return text.encode()
+        return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
         raise InputError(
             f"{place}[{error.start}] is U+{ord(text[error.start]):04X}, half of a surrogate pair, which is no "
@@ -93,7 +97,7 @@ def gather(texts: Iterable[str], normalization: str, isolate_digits: bool) -> tu
         place = f"texts[{number}]"
         normal = normalize(text, normalization, place)
         to_utf8(normal, place)  # a lone surrogate is named by its place in the text, not in a chunk
-        parts.extend(map(str.encode, chunks(normal, isolate_digits)))
+        parts.extend(chunk.encode("utf-8", "surrogateescape") for chunk in chunks(normal, isolate_digits))
     if not parts:
         raise InputError(f"texts holds {number + 1} texts and no character. Give some text to learn from.")
     return join(parts), number + 1
