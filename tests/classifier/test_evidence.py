@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from tests.classifier import reference
 
+from minent.classifier import calibration
 from minent.classifier.calibration import reliability, temperature_for_confidence, temperature_for_labels
-from minent.classifier.evidence import agreement, cut_in_halves, fold_accuracies
-from minent.classifier.fusion import fuse
+from minent.classifier.evidence import agreement, cut_in_halves, fold_accuracies, steadiness
+from minent.classifier.fusion import Fusion
 from minent.classifier.linear import log_softmax
 
 SCORES = hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(2, 4)), elements=st.floats(-30, 30, width=16))
@@ -41,6 +42,16 @@ def test_agreement_is_a_share_of_the_texts():
     assert agreement(np.zeros((0, 4, 2))) is None
 
 
+def test_a_rung_that_always_says_the_same_is_not_sure_of_anything():
+    constant = np.tile([1.0, 0.0, 0.0], (50, 1))
+    assert agreement(np.stack([constant, constant])) == 1
+    assert steadiness(np.stack([constant, constant])) == pytest.approx(1 / 3)
+    mixed = np.eye(3)[np.arange(51) % 3]
+    assert steadiness(np.stack([mixed, mixed])) == pytest.approx(1)
+    random = np.eye(3)[np.random.default_rng(0).integers(0, 3, 51)]
+    assert steadiness(np.stack([mixed, random])) < 0.45
+
+
 def test_fold_accuracies_judge_only_rows_that_were_held_out():
     labels = np.array([0, 0, 1, 1])
     halves = cut_in_halves(labels, 1, 0)
@@ -61,6 +72,16 @@ def test_the_mean_confidence_is_met_wherever_it_can_be(scores, share):
     target = max(share, 1 / scores.shape[1] + 1e-3 * (1 - 1 / scores.shape[1]))
     if target < highest - 1e-3:
         assert met == pytest.approx(target, abs=1e-3)
+
+
+def test_taylor_coefficients_foretell_the_function_nearby():
+    gaps = np.array([[0.0, -0.3, -2.0], [0.0, -1.0, -1.5]])
+    here = calibration._power_sums(gaps, 0.8, 6)
+    there = calibration._power_sums(gaps, 0.9, 0)[0]
+    assert sum(term * 0.1**k for k, term in enumerate(here)) == pytest.approx(there, abs=1e-8)
+    ones = [np.ones(2), *[np.zeros(2)] * 6]
+    foretold = sum(term * 0.1**k for k, term in enumerate(calibration._quotient(ones, here)))
+    assert foretold == pytest.approx(1 / there, abs=1e-7)
 
 
 @settings(max_examples=40)
@@ -93,6 +114,10 @@ def test_reliability_is_zero_when_stated_is_met():
 
 @given(SCORES)
 def test_fused_probabilities_sum_to_one_and_a_silent_member_changes_nothing(scores):
-    alone = fuse([scores], [2.0])
+    alone = Fusion((2.0,), (1.0,)).opinion([scores])
     assert np.exp(alone).sum(axis=1) == pytest.approx(1)
-    assert fuse([scores, np.zeros_like(scores)], [2.0, 1.0]) == pytest.approx(alone, abs=1e-9)
+    assert alone == pytest.approx(log_softmax(scores / 2))
+    silent = np.zeros_like(scores)
+    assert Fusion((2.0, 1.0), (1.0, 1.0)).opinion([scores, silent]) == pytest.approx(alone, abs=1e-9)
+    shared = Fusion((2.0, 2.0), (0.5, 0.5)).opinion([scores, scores])  # twice the same, with one voice
+    assert shared == pytest.approx(alone, abs=1e-9)

@@ -22,7 +22,7 @@ POOL, _ = draw(200, seed=31)
 TEXTS, LABELS = draw(4, seed=32)
 
 
-def _climb(rights, agreement):
+def _climb(rights, steady):
     """A climb that is over: 20 rows, of which each rung had the stated number right in cross-validation."""
     texts, labels = draw(10, seed=33)
     gold = Groundwork(texts).all
@@ -31,13 +31,13 @@ def _climb(rights, agreement):
     for name, right in rights.items():
         said = np.where(np.arange(20) < right, places, 1 - places)
         climb.evidence[name] = Evidence(np.zeros((0, 2)), np.zeros((2, 0, 2)), np.eye(2)[said][None])
-        climb.rungs.append(Rung(name, name, "classical", cv_accuracy=right / 20, agreement=agreement))
+        climb.rungs.append(Rung(name, name, "classical", cv_accuracy=right / 20, confidence=steady))
         climb.models[name] = None
     return climb
 
 
 @pytest.mark.parametrize(
-    ("rights", "agreement", "shipped"),
+    ("rights", "steady", "shipped"),
     [
         ({"tfidf_lr": 10, "nb_em": 18, "student": 17}, 0.95, "nb_em"),  # sure and better
         ({"tfidf_lr": 10, "nb_em": 18, "student": 17}, 0.85, "student"),  # better, but not sure
@@ -48,8 +48,8 @@ def _climb(rights, agreement):
         ({"tfidf_lr": 14, "nb_em": 14}, 0.6, "tfidf_lr"),  # a tie goes to the simpler rung
     ],
 )
-def test_what_is_shipped_follows_the_written_rules(rights, agreement, shipped):
-    climb = _climb(rights, agreement)
+def test_what_is_shipped_follows_the_written_rules(rights, steady, shipped):
+    climb = _climb(rights, steady)
     assert climb._decide() == shipped
     assert len(climb.decision) == 1
 

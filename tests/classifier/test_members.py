@@ -9,7 +9,9 @@ from tests.classifier import reference
 from tests.classifier.corpora import draw
 
 from minent.classifier.groundwork import Groundwork
+from minent.classifier.linear import log_softmax
 from minent.classifier.members import LogisticOnDense, LogisticOnTfidf, NaiveBayesEM, RidgeOnTfidf, solve_ridge
+from minent.classifier.members.logistic import fit_logistic
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +77,17 @@ def test_a_class_without_rows_is_possible_but_not_chosen(scene, member):
     assert scores.shape == (len(gold), 3)
     assert np.isfinite(scores).all()
     assert (scores[:, :2].argmax(axis=1) == labels).mean() > 0.8
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_logistic_weights_give_the_probabilities_of_scikit_learn(classes):
+    from sklearn.linear_model import LogisticRegression
+
+    random = np.random.default_rng(0)
+    rows, labels = random.normal(size=(40, 3)), np.sort(random.integers(0, classes, 40))
+    weights, bias = fit_logistic(rows, labels, classes, 2.0)
+    expected = LogisticRegression(C=2.0, max_iter=500).fit(rows, labels).predict_proba(rows)
+    assert np.exp(log_softmax(rows @ weights + bias)) == pytest.approx(expected, abs=1e-6)
 
 
 def test_views_select_rows_in_every_space():

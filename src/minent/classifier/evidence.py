@@ -3,7 +3,8 @@
 Each rung is fitted on all labels, and several times on two stratified halves of them. From the same fits follow
 
 - **half-label agreement**: how often the two halves' fits say the same on the unlabelled texts. It needs no held-out
-  label and averages over thousands of texts. It measures stability, not truth, so it is always shown beside
+  label and averages over thousands of texts. It measures stability, not truth, so it is corrected for chance before it
+  counts (`steadiness`) and always shown beside
 - **two-fold cross-validation**: how often a half's fit is right on the other half. True to the task, but noisy.
 
 Where a class has one label only, that row goes to both halves and is never judged.
@@ -117,6 +118,32 @@ def agreement(halves: np.ndarray) -> float | None:
         return None
     said = halves.argmax(axis=2)
     return float((said[::2] == said[1::2]).mean())
+
+
+def steadiness(halves: np.ndarray) -> float | None:
+    """Agreement corrected for chance: how sure a rung may be of itself, between `1 / classes` and 1.
+
+    A rung that always names the same class agrees with itself always and says nothing. So Cohen's kappa of the two fits
+    takes the place of their agreement, and is brought back to the scale of a probability.
+
+    Source:
+        Cohen (1960), doi:10.1177/001316446002000104.
+
+    Example:
+        >>> steadiness(np.array([[[1.0, 0.0], [0.0, 1.0]], [[2.0, 1.0], [0.0, 1.0]]]))
+        1.0
+        >>> steadiness(np.array([[[1.0, 0.0], [1.0, 0.0]], [[2.0, 1.0], [1.0, 0.0]]]))  # one class only
+        0.5
+    """
+    if not halves.size:
+        return None
+    classes, said = halves.shape[2], halves.argmax(axis=2)
+    kappas = []
+    for one, other in zip(said[::2], said[1::2]):
+        shares = [np.bincount(each, minlength=classes) / len(each) for each in (one, other)]
+        met, chance = (one == other).mean(), shares[0] @ shares[1]
+        kappas.append(max(0.0, (met - chance) / (1 - chance)) if chance < 1 else 0.0)
+    return float(1 / classes + (1 - 1 / classes) * np.mean(kappas))
 
 
 def fold_accuracies(held_out: np.ndarray, labels: np.ndarray, halves: Halves) -> np.ndarray:

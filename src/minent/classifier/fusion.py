@@ -1,14 +1,19 @@
 """Many rungs into one: each at its own confidence, their log-probabilities added, one linear student taught.
 
 Averaging at equal confidence harms when one member is far better (eprstmt 82.6 -> 75.2). So each member's temperature
-is set so that its mean confidence on the unlabelled texts equals its half-label agreement: a member that contradicts
-itself speaks softly. The student is ridge regression on tf-idf, taught the fused opinion on every unlabelled text, with
-the labelled rows counting ten times each.
+is set so that its mean confidence on the unlabelled texts equals its half-label agreement, corrected for chance: a
+member that contradicts itself, or always says the same, speaks softly. Without the correction a ridge that named one
+class only drew the student of eprstmt from 87.7 down to 74.8, on labels it was not fitted on. Members that share one
+encoder err together, so they share one voice.
+
+The student is ridge regression on tf-idf, taught the fused opinion on every unlabelled text, with the labelled rows
+counting ten times each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -22,20 +27,34 @@ from minent.classifier.members.interface import one_hot
 GOLD_WEIGHT = 10.0
 
 
-def fuse(scores: Sequence[np.ndarray], temperatures: Sequence[float]) -> np.ndarray:
-    """Add log-probabilities at each member's temperature; return log-probabilities, float64 (texts, classes).
+@dataclass(frozen=True)
+class Fusion:
+    """How loudly each member speaks.
 
-    Example:
-        >>> np.exp(fuse([np.log([[0.8, 0.2]]), np.log([[0.5, 0.5]])], [1.0, 1.0])).round(3).tolist()
-        [[0.8, 0.2]]
+    Attributes:
+        temperatures: Of each member.
+        voices: What the log-probabilities of each member are multiplied by.
     """
-    opinions = [log_softmax(member / temperature) for member, temperature in zip(scores, temperatures, strict=True)]
-    return log_softmax(np.sum(opinions, axis=0))
 
+    temperatures: tuple[float, ...]
+    voices: tuple[float, ...]
 
-def temperatures_for(scores: Sequence[np.ndarray], agreements: Sequence[float]) -> list[float]:
-    """The temperature of each member, from its scores on the pool and its half-label agreement."""
-    return [temperature_for_confidence(member, share) for member, share in zip(scores, agreements, strict=True)]
+    @classmethod
+    def at(cls, confidences: Sequence[float], scores: Sequence[np.ndarray], voices: Sequence[float]) -> Fusion:
+        """Set each member's temperature so that its scores on the pool have the stated mean confidence."""
+        settled = (temperature_for_confidence(each, share) for each, share in zip(scores, confidences, strict=True))
+        return cls(tuple(settled), tuple(voices))
+
+    def opinion(self, scores: Sequence[np.ndarray]) -> np.ndarray:
+        """Add the members' log-probabilities; return log-probabilities, float64 (texts, classes).
+
+        Example:
+            >>> one, other = np.log([[0.8, 0.2]]), np.log([[0.5, 0.5]])
+            >>> np.exp(Fusion((1.0, 1.0), (1.0, 1.0)).opinion([one, other])).round(3).tolist()
+            [[0.8, 0.2]]
+        """
+        members = zip(scores, self.temperatures, self.voices, strict=True)
+        return log_softmax(np.sum([voice * log_softmax(each / heat) for each, heat, voice in members], axis=0))
 
 
 def teach(

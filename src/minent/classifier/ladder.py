@@ -3,8 +3,8 @@
 Which one is decided by these rules, from evidence that never touches a test text:
 
 1. With unlabelled texts to teach on, the student of the fused rungs is shipped, but
-2. naive Bayes with EM goes unchanged when its half-label agreement is 90 % or more and it beats the student in
-   cross-validation (it is linear too, and where it is that sure a student only blurs it);
+2. naive Bayes with EM goes unchanged when its half-label agreement, corrected for chance, is 90 % or more and it beats
+   the student in cross-validation (it is linear too, and where it is that sure a student only blurs it);
 3. and any linear rung goes instead when it beats the student in cross-validation by more than two standard errors of
    the paired difference: with many labels the simple floors are often right.
 4. Without a student, the linear rung that is best in cross-validation is shipped; with nothing to go by, ridge.
@@ -20,8 +20,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from minent import artifacts
-from minent.classifier.evidence import Evidence, Halves, agreement, cut_in_halves, fold_accuracies, gather
-from minent.classifier.fusion import fuse, student_model, teach, temperatures_for
+from minent.classifier.evidence import Evidence, Halves, agreement, cut_in_halves, fold_accuracies, gather, steadiness
+from minent.classifier.fusion import Fusion, student_model, teach
 from minent.classifier.groundwork import View
 from minent.classifier.linear import LinearModel
 from minent.classifier.members import Member, Scorer
@@ -46,7 +46,7 @@ class Rung:
         cv_accuracy: Mean accuracy in two-fold cross-validation over its repeats.
         cv_spread: Standard deviation over the folds.
         agreement: Half-label agreement on the unlabelled texts.
-        confidence: Mean confidence it speaks with in the fusion.
+        confidence: The same corrected for chance: the mean confidence that it speaks with in the fusion.
         in_fusion: Whether it speaks there.
         shipped: Whether it is the model that is saved.
         note: Why something is missing.
@@ -86,7 +86,8 @@ class Climb:
         scorers: The fits on all labels, by rung; a rung that was found on the bench has none.
         models: The linear models that may be shipped, by rung.
         decision: What was decided and why, as sentences.
-        temperatures: Of each rung in the fusion.
+        fusion: How loudly each rung of `fused_names` speaks; None where nothing was fused.
+        fused_names: The rungs that speak in the fusion.
         seconds: What each rung took, without the groundwork it asked for.
         stopped: Whether a person pressed Ctrl-C.
     """
@@ -107,7 +108,8 @@ class Climb:
     scorers: dict[str, Scorer] = field(default_factory=dict, init=False)
     models: dict[str, LinearModel] = field(default_factory=dict, init=False)
     decision: list[str] = field(default_factory=list, init=False)
-    temperatures: dict[str, float] = field(default_factory=dict, init=False)
+    fusion: Fusion | None = field(default=None, init=False)
+    fused_names: tuple[str, ...] = field(default=(), init=False)
     seconds: dict[str, float] = field(default_factory=dict, init=False)
     stopped: bool = field(default=False, init=False)
 
@@ -144,8 +146,8 @@ class Climb:
 
     def fused(self, scores: Mapping[str, np.ndarray]) -> np.ndarray:
         """Fuse scores of the rungs, by name, on any texts; return log-probabilities (texts, classes)."""
-        names = list(self.temperatures)
-        return fuse([scores[name] for name in names], [self.temperatures[name] for name in names])
+        assert self.fusion is not None
+        return self.fusion.opinion([scores[name] for name in self.fused_names])
 
     # --- one rung -----------------------------------------------------------------------------------------------------
 
@@ -199,32 +201,35 @@ class Climb:
             cv_accuracy=float(folds.mean()),
             cv_spread=float(folds.std()),
             agreement=agreement(found.halves),
+            confidence=steadiness(found.halves),
         )
 
     # --- all rungs together -------------------------------------------------------------------------------------------
 
     def _fuse_and_teach(self) -> None:
         """Add the fusion and its student to the ladder, both with cross-validation of the whole pipeline."""
-        names = [rung.name for rung in self.rungs if rung.kind != "floor" and rung.name in self.evidence]
-        if not names:
+        fused = [rung for rung in self.rungs if rung.kind != "floor" and rung.name in self.evidence]
+        if not fused:
             return
         self.progress(Progress("teach the student", 0, 1, "stages"))
         start = time.perf_counter()
-        found = [self.evidence[name] for name in names]
-        flat = (1.0 + 1.0 / self.classes) / 2
-        shares = {rung.name: flat if rung.agreement is None else rung.agreement for rung in self.rungs}
-        confidences = [shares[name] for name in names]
-        temperatures = temperatures_for([each.pool for each in found], confidences)
-        self.temperatures = dict(zip(names, temperatures, strict=True))
-        opinion = fuse([each.pool for each in found], temperatures)
+        self.fused_names = tuple(rung.name for rung in fused)
+        found = [self.evidence[name] for name in self.fused_names]
+        middling = (1.0 + 1.0 / self.classes) / 2
+        confidences = [middling if rung.confidence is None else rung.confidence for rung in fused]
+        neural = sum(rung.kind == "neural" for rung in fused)
+        voices = [1.0 / neural if rung.kind == "neural" else 1.0 for rung in fused]
+        self.fusion = Fusion.at(confidences, [each.pool for each in found], voices)
+        opinion = self.fusion.opinion([each.pool for each in found])
+        speaking = dict(zip(self.fused_names, confidences, strict=True))
         self.rungs = [
-            replace(rung, in_fusion=True, confidence=shares[rung.name]) if rung.name in names else rung
+            replace(rung, in_fusion=True, confidence=speaking[rung.name]) if rung.name in speaking else rung
             for rung in self.rungs
         ]
         student = student_model(self.gold, *teach(self.pool, opinion, self.gold, self.labels))
         self.models["student"] = student
-        fused, taught, halves = self._cross_validate(found, confidences)
-        self.evidence["fusion"] = Evidence(opinion.astype(np.float32), halves, fused)
+        spoken, taught, halves = self._cross_validate(found, confidences, voices)
+        self.evidence["fusion"] = Evidence(opinion.astype(np.float32), halves, spoken)
         self.evidence["student"] = Evidence(opinion[:0], halves[:, :0], taught)
         for rung in (
             Rung("fusion", "fusion of the rungs above at their own confidence", "fusion"),
@@ -235,7 +240,7 @@ class Climb:
         self.progress(Progress("teach the student", 1, 1, "stages"))
 
     def _cross_validate(
-        self, found: Sequence[Evidence], confidences: Sequence[float]
+        self, found: Sequence[Evidence], confidences: Sequence[float], voices: Sequence[float]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Fuse and teach once more on every half of the labels.
 
@@ -244,23 +249,23 @@ class Climb:
             halves say on the pool (2 * repeats, pool, classes).
         """
         repeats = min(len(each.held_out) for each in found)
-        fused = np.zeros((repeats, len(self.gold), self.classes), np.float32)
-        taught = np.zeros_like(fused)
+        spoken = np.zeros((repeats, len(self.gold), self.classes), np.float32)
+        taught = np.zeros_like(spoken)
         on_pool = np.zeros((2 * repeats, len(self.pool), self.classes), np.float32)
         parts = self.halves.parts[: 2 * repeats] if self.halves else []
         for part, (repeat, fitted, tested) in enumerate(parts):
             scores = [each.halves[part] for each in found]
-            temperatures = temperatures_for(scores, confidences)
-            opinion = on_pool[part] = fuse(scores, temperatures)
-            fused[repeat, tested] = fuse([each.held_out[repeat, tested] for each in found], temperatures)
+            fusion = Fusion.at(confidences, scores, voices)
+            opinion = on_pool[part] = fusion.opinion(scores)
+            spoken[repeat, tested] = fusion.opinion([each.held_out[repeat, tested] for each in found])
             weights, bias = teach(self.pool, opinion, self.gold[fitted], self.labels[fitted])
             taught[repeat, tested] = self.gold[tested].tfidf @ weights + bias
-        return fused, taught, on_pool
+        return spoken, taught, on_pool
 
     def _decide(self) -> str:
         titles = {rung.name: rung.title for rung in self.rungs}
         accuracy = {rung.name: rung.cv_accuracy for rung in self.rungs}
-        agreed = {rung.name: rung.agreement for rung in self.rungs}
+        steady = {rung.name: rung.confidence or 0.0 for rung in self.rungs}
         if self.halves is None:
             shipped = "student" if "student" in self.models else "ridge" if "ridge" in self.models else min(self.models)
             self.decision.append(f"No label could be held out, so {titles[shipped]} is shipped without a comparison.")
@@ -270,10 +275,11 @@ class Climb:
         if "student" not in self.models:
             self.decision.append(f"{_sentence(titles[best])} is best in cross-validation ({accuracy[best]:.1%}).")
             return best
-        if "nb_em" in rivals and (agreed["nb_em"] or 0) >= SURE and self._lead("nb_em")[0] > 0:
+        if "nb_em" in rivals and steady["nb_em"] >= SURE and self._lead("nb_em")[0] > 0:
             self.decision.append(
-                f"Naive Bayes with EM agrees with itself on {agreed['nb_em']:.1%} of the unlabelled texts and beats "
-                f"the student in cross-validation ({accuracy['nb_em']:.1%} against {accuracy['student']:.1%}), "
+                f"Naive Bayes with EM agrees with itself on {steady['nb_em']:.1%} of the unlabelled texts (corrected "
+                f"for chance) and beats the student in cross-validation ({accuracy['nb_em']:.1%} against "
+                f"{accuracy['student']:.1%}), "
                 f"so it is shipped unchanged."
             )
             return "nb_em"
