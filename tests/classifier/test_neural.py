@@ -90,7 +90,7 @@ def test_a_backbone_that_is_given_is_used_with_its_own_tokenizer(work):
     assert other.view(["reef", "tide"])[np.array([1])].encoded == pytest.approx(view.encoded, abs=1e-5)
 
 
-@pytest.mark.parametrize(("budget", "pool", "reason"), [(60, POOL, "60 s or less"), (61, POOL[:50], "fewer than 200")])
+@pytest.mark.parametrize(("budget", "pool", "reason"), [(60, POOL, "does not pay"), (61, POOL[:50], "fewer than 200")])
 def test_what_is_not_paid_for_is_named(budget, pool, reason):
     classifier = TextClassifier(budget_seconds=budget).fit(TEXTS, LABELS, pool)
     notes = {rung["name"]: rung["note"] for rung in classifier.ladder_}

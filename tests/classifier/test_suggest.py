@@ -10,9 +10,10 @@ from minent.errors import InputError
 
 
 def test_doubtful_texts_come_first_and_no_two_alike():
-    latent = np.array([[1.0, 0.0, 0.0], [0.99, 0.01, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    probabilities = np.array([[0.5, 0.5], [0.52, 0.48], [0.6, 0.4], [0.99, 0.01]])
+    latent = np.array([[1.0, 0.0, 0.0], [0.99, 0.01, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])
+    probabilities = np.array([[0.5, 0.5], [0.52, 0.48], [0.55, 0.45], [0.95, 0.05]])
     assert choose(latent, np.zeros((0, 3)), probabilities, 2) == [0, 2]
+    assert choose(latent, np.zeros((0, 3)), None, 2) == [0, 3]
 
 
 def test_what_the_labelled_texts_stand_for_is_passed_over():

@@ -24,7 +24,7 @@ from minent.classifier.groundwork import (
 from minent.classifier.ladder import Climb, Rung
 from minent.classifier.linear import LinearModel
 from minent.classifier.members import LogisticOnDense, LogisticOnTfidf, Member, NaiveBayesEM, RidgeOnTfidf
-from minent.classifier.plan import LEAST_SECONDS_FOR_NEURAL, Plan, make_plan
+from minent.classifier.plan import Plan, make_plan
 from minent.classifier.task import Task, read_task
 from minent.classifier.workbench import Workbench
 from minent.errors import InputError
@@ -84,9 +84,12 @@ def fit_classifier(
             deadline=clock + budget_seconds,
         )
         climb.decision += task.notes
-        reason = _why_not_neural(plan, work)
-        members = classical_members() + ([] if reason else neural_members(task.classes))
-        shipped = climb.run(members, [Rung(name, title, "neural", note=reason) for name, title in NEURAL if reason])
+        reasons = _why_not(plan, work)
+        neural = [] if len(reasons) == len(NEURAL) else neural_members(task.classes)
+        left_out = [Rung(name, title, "neural", note=reasons[name]) for name, title in NEURAL if name in reasons]
+        shipped = climb.run(
+            [*classical_members(), *(member for member in neural if member.name not in reasons)], left_out
+        )
         model, held_out = calibrate(climb, shipped)
         facts = describe(task, climb, model, held_out)
     seconds = {**work.seconds, **climb.seconds, "total": time.monotonic() - clock}
@@ -154,13 +157,13 @@ def neural_members(classes: Sequence[str]) -> list[Member]:
     return [probe, CapsuleHead(), PromptRung(tuple(classes))]
 
 
-def _why_not_neural(plan: Plan, work: Groundwork) -> str:
-    """The empty string where the neural rungs are climbed."""
-    if not plan.encoder_seconds:
-        return f"not climbed: a budget of {LEAST_SECONDS_FOR_NEURAL:.0f} s or less pays for no neural rung"
+def _why_not(plan: Plan, work: Groundwork) -> dict[str, str]:
+    """The neural rungs that are not climbed, each with the reason."""
     if work.vectors is None and work.given_backbone is None:
-        return f"not climbed: fewer than {FEWEST_TEXTS_FOR_VECTORS} texts to pretrain an encoder on"
-    return ""
+        reason = f"not climbed: fewer than {FEWEST_TEXTS_FOR_VECTORS} texts to pretrain an encoder on"
+        return {name: reason for name, _ in NEURAL}
+    reason = "not climbed: the time budget does not pay for it"
+    return {name: reason for name, _ in NEURAL if name not in plan.neural}
 
 
 def _views(work: Groundwork, task: Task) -> tuple[View, View]:

@@ -59,8 +59,8 @@ def suggest(
         InputError: `n < 1`, `texts` holds nothing to choose from, or something that is no string.
 
     Example:
-        >>> [found.text for found in suggest(None, ["so good", "so good fun", "so bad", "bad bad"], 2)]
-        ['so good', 'bad bad']
+        >>> sorted(found.text for found in suggest(None, ["so good", "so good fun", "so bad", "bad bad"], 2))
+        ['bad bad', 'so good']
     """
     from minent.classifier.groundwork import Groundwork
     from minent.classifier.task import checked_texts

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from minent.classifier.groundwork import View
 from minent.classifier.linear import LinearModel
@@ -26,14 +27,15 @@ def fit_logistic(rows: Any, labels: np.ndarray, classes: int, strength: float) -
     if len(seen) == 1:
         bias[seen] = 0.0
         return weights, bias
+    met = np.unique(rows.indices) if sparse.issparse(rows) else np.arange(rows.shape[1])
     model = LogisticRegression(C=strength, max_iter=500)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # 500 steps are enough to rank classes
-        model.fit(rows, labels)
+        model.fit(rows[:, met], labels)  # the penalty leaves the weights of all others at zero
     coefficients, intercept = model.coef_, model.intercept_
     if len(seen) == 2:  # scikit-learn keeps one row for two classes
         coefficients, intercept = np.vstack([-coefficients, coefficients]) / 2, np.r_[-intercept, intercept] / 2
-    weights[:, seen], bias[seen] = coefficients.T, intercept
+    weights[np.ix_(met, seen)], bias[seen] = coefficients.T, intercept
     return weights, bias
 
 
