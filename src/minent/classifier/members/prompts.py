@@ -19,12 +19,14 @@ class PromptRung:
         names: Of the classes: the label vectors start from their pieces.
         mode: `"all"` trains a copy of the encoder too; `"prompts"` leaves it as it is, which reaches less here
             (eprstmt, on labels it was not fitted on: 66.0 against 78.5).
-        steps: Steps of training.
+        fewest_steps: Steps of training with a few labels; with more, one step per label.
+        most_steps: However many labels there are.
     """
 
     names: tuple[str, ...]
     mode: str = "all"
-    steps: int = 100
+    fewest_steps: int = 100
+    most_steps: int = 400
 
     name = "ptuning"
     title = "P-tuning on the encoder"
@@ -33,7 +35,8 @@ class PromptRung:
 
     def fit(self, pool: View, gold: View, labels: np.ndarray, classes: int, seed: int) -> Scorer:
         """See `Member.fit`; the pool is read through the encoder only."""
-        tuner = PromptTuner(gold.work.backbone, mode=self.mode, steps=self.steps, seed=seed)
+        steps = min(max(self.fewest_steps, len(gold)), self.most_steps)
+        tuner = PromptTuner(gold.work.backbone, mode=self.mode, steps=steps, seed=seed)
         tuner.fit(gold.texts, [self.names[label] for label in labels])
         if tuner.facts["stopped"]:
             raise KeyboardInterrupt  # the tuner keeps what it has; the ladder would rather go without
