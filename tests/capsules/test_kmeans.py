@@ -15,12 +15,12 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.estimator_checks import check_estimator
-from tests.capsules import reference
 from threadpoolctl import threadpool_limits
 
 import minent
 from minent import errors
 from minent.capsules import SoftKMeans, clustering
+from tests.capsules import reference
 
 
 def blobs(seed: int, rows: int = 60, features: int = 3, clusters: int = 4) -> np.ndarray:

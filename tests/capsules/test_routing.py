@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.capsules import reference
 
 from minent import errors
 from minent.capsules import lengths, margin_loss, route, routing_objective, squash
+from tests.capsules import reference
 
 
 def random_votes(seed: int, batch: int = 2, n: int = 7, capsules: int = 3, dim: int = 4) -> torch.Tensor:

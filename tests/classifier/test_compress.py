@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from tests.classifier.corpora import draw
 
 import minent
 from minent.classifier import TextClassifier, compress
 from minent.classifier.features import Vocabulary
 from minent.classifier.linear import LinearModel, RowTransform
 from minent.errors import InputError
+from tests.classifier.corpora import draw
 
 POOL, _ = draw(150, seed=41)
 TEXTS, _ = draw(200, seed=42)

@@ -6,12 +6,12 @@ import sys
 
 import numpy as np
 import pytest
-from tests.classifier.corpora import draw
 
 import minent
 from minent.classifier import TextClassifier
 from minent.classifier import fitting as fitting_module
 from minent.errors import FolderExistsError, InputError
+from tests.classifier.corpora import draw
 
 POOL, _ = draw(150, seed=11)
 TEXTS, LABELS = draw(4, seed=12)

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from tests.classifier import reference
 
 from minent.classifier import calibration
 from minent.classifier.calibration import reliability, temperature_for_confidence, temperature_for_labels
 from minent.classifier.evidence import agreement, cut_in_halves, fold_accuracies, steadiness
 from minent.classifier.fusion import Fusion
 from minent.classifier.linear import log_softmax
+from tests.classifier import reference
 
 SCORES = hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(2, 4)), elements=st.floats(-30, 30, width=16))
 

@@ -8,7 +8,6 @@ import time
 
 import numpy as np
 import pytest
-from tests.classifier.corpora import draw
 
 from minent import artifacts
 from minent.classifier import TextClassifier
@@ -17,6 +16,7 @@ from minent.classifier.groundwork import Groundwork
 from minent.classifier.ladder import Climb, Rung
 from minent.classifier.workbench import Workbench
 from minent.errors import ArtifactError
+from tests.classifier.corpora import draw
 
 POOL, _ = draw(200, seed=31)
 TEXTS, LABELS = draw(4, seed=32)

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
-from tests.classifier import reference
-from tests.classifier.corpora import draw
 
 from minent.classifier.groundwork import Groundwork
 from minent.classifier.linear import log_softmax
 from minent.classifier.members import LogisticOnDense, LogisticOnTfidf, NaiveBayesEM, RidgeOnTfidf, solve_ridge
 from minent.classifier.members.logistic import fit_logistic
+from tests.classifier import reference
+from tests.classifier.corpora import draw
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.classifier.corpora import draw
 
 from minent.classifier import TextClassifier, fitting
 from minent.classifier import plan as plan_module
 from minent.classifier.fitting import NEURAL, groundwork_for, neural_members
 from minent.prompts import Backbone
+from tests.classifier.corpora import draw
 
 POOL, _ = draw(120, seed=51)
 TEXTS, LABELS = draw(6, seed=52)

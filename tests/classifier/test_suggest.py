@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tests.classifier.corpora import draw
 
 from minent.classifier import TextClassifier, suggest
 from minent.classifier.suggest import choose
 from minent.errors import InputError
+from tests.classifier.corpora import draw
 
 
 def test_doubtful_texts_come_first_and_no_two_alike():

@@ -7,12 +7,12 @@ import random
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.corpus import reference
 
 from minent import artifacts, samples
 from minent.corpus import Labelled, Overlap, audit
 from minent.corpus.duplicates import grams_of, jaccard, near_groups
 from minent.corpus.quality import script_of
+from tests.corpus import reference
 
 SHORT = st.text("ab AB", max_size=12)
 

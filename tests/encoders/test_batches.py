@@ -7,12 +7,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.encoders import reference
 
 from minent.encoders import EncoderConfig, masking
 from minent.encoders.batches import by_length, check_rows, cut, pad
 from minent.encoders.session import torch_session
 from minent.errors import InputError
+from tests.encoders import reference
 
 ROWS = st.lists(st.lists(st.integers(3, 40), max_size=9), min_size=1, max_size=8)
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.encoders import reference
 
 from minent.encoders import MIXERS, Encoder, EncoderConfig
 from minent.encoders.mixers.attention import SelfAttention
 from minent.encoders.mixers.toeplitz import Toeplitz
 from minent.errors import InputError
+from tests.encoders import reference
 
 SHAPES = {name: {"mixer": name} for name in MIXERS} | {"tiny attention": {"mixer": "gmlp", "tiny_attention": 8}}
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
 from scipy.linalg import interpolative as peer
-from tests.lowrank import reference
 
 from minent.errors import InputError
 from minent.lowrank import interpolative
+from tests.lowrank import reference
 
 METHODS = ("sketch", "qr", "columns", "greedy")
 MATRICES = {

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
-from tests.lowrank import reference
 
 from minent.errors import InputError
 from minent.lowrank import cr, cur
+from tests.lowrank import reference
 
 
 @pytest.mark.parametrize("core", ["optimal", "cross"])

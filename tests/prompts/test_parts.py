@@ -7,7 +7,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from tests.prompts import reference
 
 from minent.encoders import MIXERS, Encoder, EncoderConfig
 from minent.errors import InputError
@@ -15,6 +14,7 @@ from minent.prompts.model import PromptModel, embed
 from minent.prompts.reparametrize import REPARAMETRIZATIONS
 from minent.prompts.template import Assembler, parse
 from minent.prompts.verbalizer import averaging, tokens_of
+from tests.prompts import reference
 
 CONFIG = EncoderConfig(vocab_size=128, dim=16, layers=2, heads=2, max_length=24, prompt_slots=4)
 

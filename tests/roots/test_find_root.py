@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
-from tests.roots import reference
 
 from minent.errors import InputError
 from minent.roots import Status, find_root, taylor_of
 from minent.roots.result import SLACK
+from tests.roots import reference
 
 FAMILIES = ("householder", "inverse_taylor")
 PROBLEMS = {

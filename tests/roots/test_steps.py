@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.roots import reference
 
 from minent.errors import InputError
 from minent.roots import Series, householder_step, inverse_taylor_step, invert_series, taylor_of
+from tests.roots import reference
 
 ZERO = Series.variable(Fraction(0), 9)
 

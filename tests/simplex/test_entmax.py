@@ -7,11 +7,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.simplex import reference
 
 from minent import simplex
 from minent.roots.steps import householder_step
 from minent.simplex import balance
+from tests.simplex import reference
 
 ALPHAS = [1.0, 1 + 1e-12, 1 + 1e-6, 1.05, 1.2, 1.5, 1.75, 2.0, 2.5, 4.0]
 rows_of_scores = st.lists(st.floats(-30, 30), min_size=1, max_size=20)

@@ -10,9 +10,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.simplex import reference
 
 from minent import errors, simplex
+from tests.simplex import reference
 
 MAPS = {
     "softmax": simplex.softmax,

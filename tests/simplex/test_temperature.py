@@ -9,10 +9,10 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from tests.simplex import reference
 
 from minent import errors
 from minent.simplex import temperature_for_entropy
+from tests.simplex import reference
 
 
 @settings(max_examples=150, deadline=None)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.tokenizer import reference
 
 from minent.tokenizer import lattice
 from minent.tokenizer.text import join
+from tests.tokenizer import reference
 
 CHUNKS = st.lists(st.text("ab\né猫𝒳", min_size=1, max_size=12).map(str.encode), min_size=1, max_size=6)
 ORDERS = st.integers(2, 7)

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.tokenizer.reference import sentences
 
 import minent
 from minent.errors import ChangedFileError, InputError, WrongKindError
 from minent.tokenizer import Tokenizer, TokenizerConfig, train
+from tests.tokenizer.reference import sentences
 
 LINES = sentences(300)
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)

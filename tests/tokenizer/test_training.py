@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.tokenizer import reference
-from tests.tokenizer.reference import sentences
 
 from minent import artifacts
 from minent.errors import InputError
 from minent.tokenizer import TokenizerConfig, lexicon, train
 from minent.tokenizer.text import chunks
+from tests.tokenizer import reference
+from tests.tokenizer.reference import sentences
 
 
 @settings(max_examples=15, deadline=None)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
-from tests.tokenizer import reference
 
 from minent.tokenizer import trie
 from minent.tokenizer.text import join
+from tests.tokenizer import reference
 
 BYTES = [bytes([byte]) for byte in range(256)]
 

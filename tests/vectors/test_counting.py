@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.vectors import reference
 
 from minent.errors import InputError
 from minent.vectors import cooccurrence, counting
+from tests.vectors import reference
 
 rows_of_ids = st.lists(st.lists(st.integers(0, 5), max_size=12), max_size=6)
 

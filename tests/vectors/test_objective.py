@@ -7,9 +7,9 @@ import pytest
 import scipy.sparse as sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.vectors import reference
 
 from minent.vectors import PairCost, objective
+from tests.vectors import reference
 
 
 def case(seed, size=7, dim=3):

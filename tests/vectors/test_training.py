@@ -7,13 +7,13 @@ import itertools
 
 import numpy as np
 import pytest
-from tests.vectors import reference
 
 from minent import vectors
 from minent.artifacts import WrongKindError, read_manifest, writing
 from minent.errors import InputError
 from minent.runtime import Progress
 from minent.vectors import counting
+from tests.vectors import reference
 
 
 def topics(texts=300, seed=0):
