@@ -126,8 +126,13 @@ def _undecodable(name: str, number: int, raw: bytes, error: UnicodeDecodeError) 
     place = f"{name}, line {number}, byte {error.start + 1}"
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and number == 1:
         return InputError(f"{place}: the file is UTF-16, not {error.encoding}. Give --encoding utf-16 (encoding=).")
+    return undecodable(place, error)
+
+
+def undecodable(place: str, error: UnicodeDecodeError) -> InputError:
+    """The error for a byte that is not of the encoding."""
     return InputError(
-        f"{place}: 0x{raw[error.start]:02x} is not valid {error.encoding}. Give the file's encoding, such as "
+        f"{place}: 0x{error.object[error.start]:02x} is not valid {error.encoding}. Give the file's encoding, such as "
         f"--encoding latin-1 or gb18030 (encoding=), or accept the damage with --encoding-errors replace "
         f"(encoding_errors=)."
     )
@@ -140,6 +145,8 @@ _stdin_read: object = None  # the stdin that was read; a second reading of the s
 
 def _open_stdin() -> io.BufferedReader:
     global _stdin_read
+    if sys.stdin is None:
+        raise InputError("stdin: is closed. Name a file, or send the texts through a pipe.")
     if sys.stdin is _stdin_read:
         raise InputError("stdin: was read already, and it can be read once only. Save it to a file and name the file.")
     _stdin_read = sys.stdin

@@ -213,6 +213,8 @@ def _choose_pair(name: str, text: str | None, label: str | None, columns: Sequen
         _existing(name, text, columns)
     if label is not None:
         _existing(name, label, columns)
+    if text is not None and text == label:
+        raise InputError(f"{name}: {text!r} is named as the column of the texts and of the labels. Name two columns.")
     text = text or _obvious([c for c in columns if c != label], _TEXT_NAMES)
     label = label or _obvious([c for c in columns if c != text], _LABEL_NAMES)
     text = text or (_only(columns, besides=label) if label else None)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from minent.corpus.files import STDIN, display_name, open_bytes, read_lines
+from minent.corpus.files import ENCODING_ERRORS, STDIN, display_name, open_bytes, read_lines, undecodable
 from minent.errors import InputError, did_you_mean
 
 LABEL_PREFIX = "__label__"
@@ -88,6 +88,11 @@ def _rows_below_header(source: str | Path, rows: Iterator[tuple[int, list[str]]]
     columns = [column.strip() for column in header]
     if len(set(columns)) < len(columns):
         raise InputError(f"{name}, line 1: a column name stands twice in {', '.join(columns)}. Rename one.")
+    if len(columns) == 1 and (other := next((sign for sign in ";\t" if sign in columns[0]), None)):
+        raise InputError(
+            f"{name}, line 1: {columns[0]!r} is one field with {other!r} in it. Put commas between fields, or tabs "
+            f"with --format tsv (format=)."
+        )
     positions = [columns.index(column) for column in choose(columns)]
     for number, fields in rows:
         if not fields:
@@ -101,7 +106,7 @@ def _rows_below_header(source: str | Path, rows: Iterator[tuple[int, list[str]]]
 
 
 def read_jsonl(source: str | Path, choose: Choose, **decoding: Any) -> Iterator[Row]:
-    """One JSON object per line. Columns are the keys of the first hundred; a missing key or null is an empty cell."""
+    """One JSON object per line. Columns are the keys of the first hundred; no key, null or NaN is an empty cell."""
     name = display_name(source)
     records = _json_records(name, read_lines(source, **decoding))
     peeked = list(itertools.islice(records, _PEEKED_RECORDS))
@@ -119,7 +124,7 @@ def _json_records(name: str, lines: Iterator[str]) -> Iterator[tuple[int, dict[s
         if not line or line.isspace():
             continue
         try:
-            record = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
+            record = json.loads(line, parse_int=str, parse_float=str, parse_constant=_constant)
         except (ValueError, RecursionError) as error:
             raise InputError(
                 f"{name}, line {number}: is not JSON ({error}). Write one object per line, such as "
@@ -133,6 +138,10 @@ def _json_records(name: str, lines: Iterator[str]) -> Iterator[tuple[int, dict[s
         yield number, record
 
 
+def _constant(name: str) -> str | None:
+    return None if name == "NaN" else name  # what tables of numbers write where there is nothing
+
+
 def _as_written(value: Any, column: str, place: str, halves: re.Pattern[str]) -> str | None:
     if value is None:
         return None
@@ -144,21 +153,43 @@ def _as_written(value: Any, column: str, place: str, halves: re.Pattern[str]) ->
 
 
 def read_parquet(source: str | Path, choose: Choose, **decoding: Any) -> Iterator[Row]:
-    """Parquet, in batches. Numbers become strings; from stdin or compressed once more, it is held in memory."""
+    """Parquet, in batches. Numbers become strings, NaN nothing; from stdin or compressed again it is held in memory."""
     import polars
     from polars.exceptions import PolarsError
 
     name = display_name(source)
     try:
         frame = polars.scan_parquet(_parquet_input(source))
-        wanted = list(choose(frame.collect_schema().names()))
-        frame = frame.select(polars.col(column).cast(polars.String) for column in wanted)
+        schema = frame.collect_schema()
+        wanted = list(choose(schema.names()))
+        frame = frame.select(_parquet_cells(column, schema[column], name) for column in wanted)
         batches = frame.collect_batches(chunk_size=_PARQUET_ROWS, maintain_order=True)
         rows = itertools.chain.from_iterable(batch.iter_rows() for batch in batches)
         for number, values in enumerate(rows, start=1):
-            yield f"row {number}", list(values)
+            place = f"row {number}"
+            yield place, [_decoded(value, f"{name}, {place}", **decoding) for value in values]
     except (PolarsError, OSError) as error:
         raise InputError(f"{name}: cannot be read as parquet ({str(error).splitlines()[0]}).") from error
+
+
+def _parquet_cells(column: str, dtype: Any, name: str) -> Any:
+    import polars
+
+    cells = polars.col(column)
+    if dtype.is_nested() or dtype == polars.Object:
+        raise InputError(f"{name}: column {column!r} holds {dtype}, but strings or numbers are needed. Name another.")
+    if dtype == polars.Binary:
+        return cells
+    return (cells.fill_nan(None) if dtype.is_float() else cells).cast(polars.String)
+
+
+def _decoded(value: Any, place: str, encoding: str = "utf-8", encoding_errors: str = "strict") -> str | None:
+    if not isinstance(value, bytes):
+        return value  # type: ignore[no-any-return]
+    try:
+        return value.decode(encoding, ENCODING_ERRORS[encoding_errors])
+    except UnicodeDecodeError as error:
+        raise undecodable(f"{place}, byte {error.start + 1}", error) from error
 
 
 def _parquet_input(source: str | Path) -> Any:
