@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import typer
 
 from minent.cli.options import batches
+from minent.cli.tables import visible
 from minent.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,4 +52,4 @@ def _line(labels: Sequence[str], probabilities: Sequence[float], as_json: bool) 
         content = {"labels": labels, "probabilities": [round(p, 6) for p in probabilities]}
         return json.dumps(content, ensure_ascii=False)
     # A label is one field of the line, whatever it holds.
-    return "\t".join(f"{' '.join(label.split())}\t{p:.4f}" for label, p in zip(labels, probabilities))
+    return "\t".join(f"{visible(label)}\t{p:.4f}" for label, p in zip(labels, probabilities))

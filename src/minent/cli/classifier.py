@@ -41,10 +41,9 @@ def fit(
     format: options.Format = None,
 ) -> None:
     """Learn a classifier: train, compare, calibrate, report. Ctrl-C keeps the best so far."""
-    from minent import artifacts
-
-    artifacts.refuse_taken(output, overwrite=overwrite)
+    options.check_output(output, overwrite)
     data = options.read_labelled(labelled, text_column, label_column, encoding, encoding_errors, format)
+    options.check_two_classes(data.labels, labelled)
     pool = options.read(unlabeled, text_column, encoding, encoding_errors, None) if unlabeled else ()
     learn(
         data.texts,
@@ -171,9 +170,9 @@ def compress(
     format: options.Format = None,
 ) -> None:
     """Make a classifier smaller while 99 of 100 answers stay the same."""
-    from minent import artifacts, classifier
+    from minent import classifier
 
-    artifacts.refuse_taken(output, overwrite=overwrite)
+    options.check_output(output, overwrite)
     most = None if max_size is None else byte_count(max_size)
     compared = options.read(texts, text_column, encoding, encoding_errors, format) if texts else None
     smaller = classifier.compress(classifier.TextClassifier.load(model), max_bytes=most, texts=compared, force=force)
@@ -213,5 +212,12 @@ def report(
     path = output or Path(model) / "report.html"
     if path.is_dir():
         raise InputError(f"{path}: is a folder, but a file is written. Name a file in it.")
+    if path.is_file() and not _is_page(path):
+        raise InputError(f"{path}: is no report, so it is not replaced. Choose another --output.")
     room.write(model, path)
     print(f"report: {path}")
+
+
+def _is_page(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(15).lower() in (b"<!doctype html>", b"")

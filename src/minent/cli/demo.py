@@ -18,9 +18,9 @@ def demo(
     overwrite: options.Overwrite = False,
 ) -> None:
     """Run the main job on the sample that comes with minent."""
-    from minent import artifacts, samples
+    from minent import samples
 
-    artifacts.refuse_taken(output, overwrite=overwrite)
+    options.check_output(output, overwrite)
     sample = samples.load("subjectivity", split=split)
     print(
         f"sample: {len(sample.train_texts)} labelled, {len(sample.unlabeled):,} unlabelled, "

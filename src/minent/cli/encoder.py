@@ -45,9 +45,7 @@ def pretrain(
     format: options.Format = None,
 ) -> None:
     """Train an encoder to fill in hidden tokens. Ctrl-C ends it early and keeps what was learnt."""
-    from minent import artifacts
-
-    artifacts.refuse_taken(output, overwrite=overwrite)
+    options.check_output(output, overwrite)
     from minent import encoders
     from minent.tokenizer import Tokenizer
     from minent.vectors import Vectors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -9,16 +10,20 @@ from typing import Annotated, TextIO
 
 import typer
 
+from minent import runtime
 from minent.cli import classifier, data, demo, encoder, prompt, tokenizer, vectors
-from minent.errors import MinentError
+from minent.errors import InputError, MinentError
 
 # typer exports the error of a wrong command line by its child only.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+# What a machine refuses and a person cures; any other OSError is our bug.
+_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EIO)
 
 app = typer.Typer(
     name="minent",
     add_completion=False,
     rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(classifier.fit)
@@ -50,6 +55,7 @@ def root(
     ] = False,
 ) -> None:
     """Raw text and a handful of labels to a small, fast, calibrated text classifier, on an ordinary CPU."""
+    runtime.thread_count()  # a wrong MINENT_THREADS costs a line now, not the work of an hour
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -59,16 +65,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: What stands behind `minent`; None takes it from the shell.
 
     Raises:
-        SystemExit: With 2 after a wrong input or command line, 130 after Ctrl-C, 1 when the reader of stdout left.
+        SystemExit: With 2 after a wrong input or command line or on a full disk, 130 after Ctrl-C, 1 when the reader
+            of stdout left.
 
     Example:
         >>> main(["--version"])
         minent 0.1.0
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        _write_any_text(stream)
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 - closed by the shell, and to be there to the end
     try:
+        for stream in (sys.stdout, sys.stderr):
+            _write_any_text(stream)
         code = app(arguments or ["--help"], prog_name="minent", standalone_mode=False) or 0
         sys.stdout.flush()
     except MinentError as error:
@@ -78,12 +86,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):  # some versions of typer turn the one into the other, some into 130
         code = 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at the end
+        _let_go_of_stdout()
         code = 1
+    except OSError as error:
+        if error.errno not in _REFUSALS:
+            raise
+        place = error.filename or "stdout or a file"  # a failed write does not say which
+        code = _complain(f"{place}: cannot be written ({error.strerror}). Free some space or choose another place.", 2)
+        _flush_or_let_go()
     if code == 130:
         _complain("stopped by Ctrl-C; nothing half-written is left.", code)
     if code:
         raise SystemExit(code)
+
+
+def _flush_or_let_go() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _let_go_of_stdout()
+
+
+def _let_go_of_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at the end
 
 
 def _complain(sentence: str, code: int) -> int:
@@ -96,7 +121,9 @@ def _usage(error: Exception) -> str:
     return f"{error.format_message()} Try '{path} --help'."  # type: ignore[attr-defined]
 
 
-def _write_any_text(stream: TextIO) -> None:
+def _write_any_text(stream: TextIO | None) -> None:
     """Let text with kept bytes and every script pass, whatever the locale."""
+    if stream is None:
+        raise InputError("stdout is closed, so no answer can be given. Send it somewhere, such as > answers.txt.")
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")

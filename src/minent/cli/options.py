@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+
+from minent.errors import InputError
 
 if TYPE_CHECKING:
     from minent.corpus import Labelled, Texts
@@ -76,6 +79,37 @@ def read_labelled(
         encoding_errors=encoding_errors,
         format=format,
     )
+
+
+def check_output(folder: Path, overwrite: bool) -> None:
+    """Fail now, not after hours of work, where a result could not be written.
+
+    Raises:
+        FolderExistsError: The folder is taken.
+        InputError: No folder can be made there.
+    """
+    from minent import artifacts
+
+    if folder.name in ("", ".."):
+        raise InputError(f"--output is {str(folder)!r}; it takes the name of a folder to make, such as 'model'.")
+    artifacts.refuse_taken(folder, overwrite=overwrite)
+    nearest = next(parent for parent in folder.parents if parent.exists())
+    if not nearest.is_dir():
+        raise InputError(f"{nearest}: is a file, so no folder can be made in it. Choose another --output.")
+    if not os.access(nearest, os.W_OK):
+        raise InputError(f"{nearest}: cannot be written. Choose another --output, or change its permissions.")
+
+
+def check_two_classes(labels: Iterable[str | None], file: str) -> None:
+    """Refuse data that nothing can be learnt from, by the name of its file.
+
+    Raises:
+        InputError: All labels are the same.
+    """
+    classes = set(labels) - {None}
+    if len(classes) < 2:
+        name = "stdin" if file == "-" else file
+        raise InputError(f"{name}: holds one class only, {classes.pop()!r}. Label some texts of another class.")
 
 
 def batches(items: Iterable[Item], size: int = 1024) -> Iterator[list[Item]]:

@@ -49,13 +49,12 @@ def tune(
     format: options.Format = None,
 ) -> None:
     """Tune prompts on labelled texts; the encoder stays as it is, unless --mode all."""
-    from minent import artifacts
-
-    artifacts.refuse_taken(output, overwrite=overwrite)
+    options.check_output(output, overwrite)
     data = options.read_labelled(labelled, text_column, label_column, encoding, encoding_errors, format)
     from minent.prompts import PromptTuner
 
     texts, labels, _ = data.split()
+    options.check_two_classes(labels, labelled)
     with progress.bars() as report:
         tuner = PromptTuner(
             _backbone(encoder, pieces),

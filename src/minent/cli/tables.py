@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from rich.cells import cell_len
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def ladder(rungs: Sequence[dict[str, Any]]) -> list[str]:
@@ -51,6 +54,7 @@ def aligned(rows: Sequence[Sequence[str]], left: set[int]) -> list[str]:
         >>> aligned([["价格", "1"], ["a", "12"]], left={0})
         ['价格   1', 'a     12']
     """
+    rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(*rows)]
     lines = []
     for row in rows:
@@ -60,6 +64,16 @@ def aligned(rows: Sequence[Sequence[str]], left: set[int]) -> list[str]:
         ]
         lines.append("  ".join(cells).rstrip())
     return lines
+
+
+def visible(text: str) -> str:
+    """Write control characters as escapes, so that they end no line, part no field and colour no terminal.
+
+    Example:
+        >>> visible("new\\nline")
+        'new\\\\nline'
+    """
+    return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def _percent(share: float | None) -> str:

@@ -35,9 +35,9 @@ def train(
     format: options.Format = None,
 ) -> None:
     """Learn a tokenizer from texts."""
-    from minent import artifacts, tokenizer
+    from minent import tokenizer
 
-    artifacts.refuse_taken(output, overwrite=overwrite)
+    options.check_output(output, overwrite)
     texts = options.read(files, text_column, encoding, encoding_errors, format)
     config = tokenizer.TokenizerConfig(
         vocab_size=vocab_size,
@@ -127,7 +127,7 @@ def stats(
         for batch in options.batches(options.read(file, text_column, encoding, encoding_errors, format)):
             ids, _ = known.encode_arrays(batch)
             counted, texts = counted + len(ids), texts + len(batch)
-            size += sum(len(text.encode()) for text in batch)
+            size += sum(len(text.encode("utf-8", "surrogateescape")) for text in batch)
         print(f"here: texts\t{texts}\nhere: bytes\t{size}\nhere: tokens\t{counted}")
         print(f"here: bytes_per_token\t{size / max(counted, 1):.4f}")
 
@@ -156,10 +156,9 @@ def import_(
     overwrite: options.Overwrite = False,
 ) -> None:
     """Read a model of bytepiece: the same text gives the same ids as there."""
-    from minent import artifacts
     from minent.tokenizer import Tokenizer
 
-    artifacts.refuse_taken(output, overwrite=overwrite)
+    options.check_output(output, overwrite)
     known = Tokenizer.from_bytepiece(file)
     known.save(output, overwrite=overwrite)
     print(f"{output}: {known.vocab_size:,} ids")

@@ -41,10 +41,10 @@ def train(
     format: options.Format = None,
 ) -> None:
     """Learn a vector for each piece of a tokenizer."""
-    from minent import artifacts, vectors
+    from minent import vectors
     from minent.tokenizer import Tokenizer
 
-    artifacts.refuse_taken(output, overwrite=overwrite)
+    options.check_output(output, overwrite)
     config = vectors.VectorsConfig(dim=dim, window=window, max_iterations=iterations, seed=seed)
     known = Tokenizer.load(pieces)
     ids, starts = known.encode_arrays(options.read(files, text_column, encoding, encoding_errors, format))
