@@ -104,6 +104,8 @@ def show(name: str, table: dict[str, list[float]], classifier: TextClassifier) -
     for rung in classifier.ladder_:
         if rung["note"]:
             print(f"  {rung['name']:20} {rung['note']}")
+    seconds = classifier.measured_["seconds"]
+    print("  seconds of the last split: " + ", ".join(f"{stage} {taken:.0f}" for stage, taken in seconds.items()))
     if name in GOALS:
         reached = statistics.fmean(table["shipped"])
         print(f"  goal {GOALS[name]}: {'reached' if reached >= GOALS[name] else 'missed'}", flush=True)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 CHARACTERS_PER_SECOND = 25_000
 ENCODED_CHARACTERS_PER_SECOND = 65_000
 LEAST_SECONDS_FOR_NEURAL = 60.0
-ENCODER_SHARE = 0.35  # of what the classical rungs leave
+ENCODER_SHARE = 0.3  # of what the classical rungs leave
 
 # How often a neural rung reads the pool, and how many seconds its three fits take beside that.
 READINGS = {"probe": 1, "capsules": 3, "ptuning": 3}
-FITTING_SECONDS = {"probe": 0.0, "capsules": 5.0, "ptuning": 40.0}
+FITTING_SECONDS = {"probe": 0.0, "capsules": 5.0, "ptuning": 60.0}
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def make_plan(budget_seconds: float, classes: int, pool_characters: int, labelle
 
     Example:
         >>> make_plan(300, 2, 1_000_000)
-        Plan(pool_characters=1000000, repeats=4, encoder_seconds=91.0, neural=('probe', 'capsules', 'ptuning'))
+        Plan(pool_characters=1000000, repeats=4, encoder_seconds=78.0, neural=('probe', 'capsules', 'ptuning'))
         >>> make_plan(100, 2, 1_000_000).neural, make_plan(60, 2, 1_000_000).neural
         (('probe',), ())
     """
