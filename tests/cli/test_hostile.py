@@ -128,3 +128,36 @@ def test_a_report_replaces_no_other_file(few):
     )
     assert few.read_text() == FEW
     assert run("report", model).code == 0
+
+
+def test_a_folder_that_no_fit_left_is_not_cleared(few):
+    mine = few.parent / "model.partial"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    assert run("fit", few, "-o", few.parent / "model") == Run(
+        2,
+        "",
+        f"minent: {mine}: unfinished work goes there, but it holds 'thesis.txt'. Move that away, or choose another "
+        "--output.\n",
+    )
+    assert (mine / "thesis.txt").read_text() == "years of work"
+
+
+def test_the_column_of_a_table_is_no_matter_to_lines(few):
+    few.write_text(FEW.replace("text,", "remark,"))
+    pool = few.parent / "pool.txt"
+    pool.write_text("a good film\na poor one\n")
+    assert run("audit", few, "--unlabeled", pool, "--text-column", "remark").code == 0
+    csv_pool = few.parent / "pool.csv"
+    csv_pool.write_text("id,remark\n1,a good film\n")
+    assert "pool: 1 row" in run("audit", few, "--unlabeled", csv_pool, "--text-column", "remark").out
+
+
+def test_decode_names_the_line_of_a_broken_byte(tokenizer_folder):
+    shown = run("tokenizer", "decode", tokenizer_folder, stdin=b"100\n\xff\n")
+    assert shown.err == "minent: stdin, line 2: '\ufffd' is no row of ids. Write numbers, spaces between.\n"
+
+
+def test_a_size_without_end(few):
+    refused = run("compress", few, "-o", few.parent / "small", "--max-size", "infk")
+    assert refused.err == "minent: --max-size is 'infk'; it takes a number of bytes, such as 200K or 2M.\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -14,10 +15,12 @@ import typer
 
 from minent.cli import options, progress, tables
 from minent.cli.answers import AsJson, TopK, print_answers
-from minent.errors import InputError
+from minent.errors import InputError, listing
 
 if TYPE_CHECKING:
     from minent.classifier import TextClassifier
+
+_STAGE = re.compile(r"-[0-9a-f]{16}\b")  # a stage of a fit carries the digest of what it was made from
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="A folder from 'fit'.", show_default=False)]
 Pool = Annotated[
@@ -40,7 +43,7 @@ def fit(
     encoding_errors: options.EncodingErrors = "strict",
     format: options.Format = None,
 ) -> None:
-    """Learn a classifier: train, compare, calibrate, report. Ctrl-C keeps the best so far."""
+    """Learn a classifier: train, compare, calibrate, report. Ctrl-C keeps the best so far, or what --resume needs."""
     options.check_output(output, overwrite)
     data = options.read_labelled(labelled, text_column, label_column, encoding, encoding_errors, format)
     options.check_two_classes(data.labels, labelled)
@@ -74,6 +77,7 @@ def learn(
     from minent.classifier import TextClassifier
 
     partial = output.with_name(f"{output.name}.partial")
+    _refuse_foreign(partial)
     classifier = TextClassifier(budget_seconds=budget_seconds, seed=seed)
     try:
         with progress.bars() as bars:
@@ -89,6 +93,16 @@ def learn(
     print("\n".join(classifier.decision_))
     print(f"model: {output}\nreport: {output / 'report.html'}")
     return classifier
+
+
+def _refuse_foreign(partial: Path) -> None:
+    """Refuse a work folder with files that no fit left there: it would be cleared."""
+    foreign = [path.name for path in partial.iterdir() if not _STAGE.search(path.name)] if partial.is_dir() else []
+    if foreign:
+        raise InputError(
+            f"{partial}: unfinished work goes there, but it holds {listing(foreign, limit=3)}. Move that away, or "
+            f"choose another --output."
+        )
 
 
 def predict(
@@ -193,7 +207,7 @@ def byte_count(size: str) -> int:
     number = size.lower().removesuffix("b")
     try:
         count = int(float(number[:-1]) * units[number[-1]]) if number[-1:] in units else int(number)
-    except ValueError:
+    except (ValueError, OverflowError):
         count = 0
     if count < 1:
         raise InputError(f"--max-size is {size!r}; it takes a number of bytes, such as 200K or 2M.")

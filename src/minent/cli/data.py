@@ -26,7 +26,7 @@ def audit(
 
     settings = (text_column, label_column, encoding, encoding_errors, format)
     data = options.read_labelled(labelled, *settings)
-    pool = None if unlabeled is None else options.read(unlabeled, None, encoding, encoding_errors, None)
+    pool = None if unlabeled is None else options.read(unlabeled, text_column, encoding, encoding_errors, None)
     held = None if test is None else options.read_labelled(test, *settings)
     found = corpus.audit(data, pool, held)
     print(json.dumps(artifacts.plain(found), ensure_ascii=False) if as_json else "\n".join(found.lines()))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from minent.corpus import Labelled, Texts
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE", help="Texts; '-' is stdin.", show_default=False)]
-File = Annotated[str, typer.Argument(metavar="[FILE]", help="Texts; '-' is stdin.")]
+File = Annotated[str, typer.Argument(metavar="FILE", help="Texts; '-' is stdin.")]
 LabelledFile = Annotated[
     str, typer.Argument(metavar="LABELLED", help="Texts with labels; '-' is stdin.", show_default=False)
 ]

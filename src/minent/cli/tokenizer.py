@@ -88,7 +88,7 @@ def encode(
 @app.command()
 def decode(
     folder: Folder,
-    file: Annotated[str, typer.Argument(metavar="[FILE]", help="Lines of ids; '-' is stdin.")] = "-",
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Lines of ids; '-' is stdin.")] = "-",
 ) -> None:
     """Write each line of ids as a text."""
     from minent import corpus
@@ -96,7 +96,9 @@ def decode(
 
     known = Tokenizer.load(folder)
     name = "stdin" if file == "-" else file
-    for number, line in enumerate(corpus.read_texts(file, format="txt", allow_empty=True), start=1):
+    for number, line in enumerate(
+        corpus.read_texts(file, format="txt", encoding_errors="replace", allow_empty=True), start=1
+    ):
         words = line.split()
         if not all(word.isdecimal() for word in words):
             raise InputError(f"{name}, line {number}: {line[:60]!r} is no row of ids. Write numbers, spaces between.")
@@ -109,7 +111,7 @@ def decode(
 @app.command()
 def stats(
     folder: Folder,
-    file: Annotated[str | None, typer.Argument(metavar="[FILE]", help="Texts to measure on; '-' is stdin.")] = None,
+    file: Annotated[str | None, typer.Argument(metavar="FILE", help="Texts to measure on; '-' is stdin.")] = None,
     text_column: options.TextColumn = None,
     encoding: options.Encoding = "utf-8",
     encoding_errors: options.EncodingErrors = "strict",

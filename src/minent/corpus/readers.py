@@ -40,7 +40,8 @@ class Texts:
         """Open the sources afresh and yield their texts, an empty cell as the empty string."""
         nothing = True
         for source in self.sources:
-            choose = partial(_choose_text, display_name(source), self.text)
+            has_columns = format_of(source, self.format) != "txt"  # `text` is for the tables among the sources
+            choose = partial(_choose_text, display_name(source), self.text if has_columns else None)
             for _, (text,) in _rows(source, choose, self.format, self.encoding, self.encoding_errors):
                 nothing = False
                 yield text or ""
@@ -64,7 +65,8 @@ def read_texts(
 
     Args:
         source: A path, several paths, or `"-"` for stdin, which can be walked through once.
-        text: The column that holds the texts; by default `text`, or the only one that can be meant.
+        text: The column that holds the texts; by default `text`, or the only one that can be meant. Lines of txt have
+            no columns and are read whatever it says.
         encoding: Any text encoding that Python knows; a byte order mark is removed.
         encoding_errors: `"strict"` fails at bytes that are not of the encoding and names their line; `"replace"` puts
             U+FFFD in their place; `"keep"` holds them as surrogate escapes, so that
