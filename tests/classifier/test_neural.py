@@ -27,13 +27,13 @@ def work():
     patch = pytest.MonkeyPatch()
     patch.setattr(plan_module, "ENCODER_SHARE", 0.02)  # about one second of pretraining
     patch.setattr(fitting, "neural_members", quick_members)
-    yield groundwork_for(POOL, 2, budget_seconds=61)
+    yield groundwork_for(POOL, 2, budget_seconds=90)
     patch.undo()
 
 
 @pytest.fixture(scope="module")
 def fitted(work):
-    return TextClassifier(budget_seconds=61).fit(TEXTS, LABELS, POOL, groundwork=work)
+    return TextClassifier(budget_seconds=90).fit(TEXTS, LABELS, POOL, groundwork=work)
 
 
 def test_neural_rungs_stand_in_the_same_table(fitted):
@@ -52,7 +52,7 @@ def test_neural_rungs_stand_in_the_same_table(fitted):
 
 
 def test_they_give_the_same_result_again(fitted, work):
-    again = TextClassifier(budget_seconds=61).fit(TEXTS, LABELS, POOL, groundwork=work)
+    again = TextClassifier(budget_seconds=90).fit(TEXTS, LABELS, POOL, groundwork=work)
     assert again.facts_ == fitted.facts_
     assert np.array_equal(again.model_.weights, fitted.model_.weights)
 
@@ -82,7 +82,7 @@ def test_a_backbone_that_is_given_is_used_with_its_own_tokenizer(work):
             return work.tokenizer.encode(text.upper())
 
     backbone = Backbone(work.backbone.pretrained, Shouting())
-    other = groundwork_for(POOL, 2, budget_seconds=61, backbone=backbone)
+    other = groundwork_for(POOL, 2, budget_seconds=90, backbone=backbone)
     assert other.backbone is backbone
     assert other.key != work.key
     view = other.view(["tide"])
@@ -90,7 +90,7 @@ def test_a_backbone_that_is_given_is_used_with_its_own_tokenizer(work):
     assert other.view(["reef", "tide"])[np.array([1])].encoded == pytest.approx(view.encoded, abs=1e-5)
 
 
-@pytest.mark.parametrize(("budget", "pool", "reason"), [(60, POOL, "does not pay"), (61, POOL[:50], "fewer than 200")])
+@pytest.mark.parametrize(("budget", "pool", "reason"), [(60, POOL, "does not pay"), (90, POOL[:50], "fewer than 200")])
 def test_what_is_not_paid_for_is_named(budget, pool, reason):
     classifier = TextClassifier(budget_seconds=budget).fit(TEXTS, LABELS, pool)
     notes = {rung["name"]: rung["note"] for rung in classifier.ladder_}
