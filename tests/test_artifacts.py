@@ -144,9 +144,15 @@ def test_an_existing_folder_is_kept_unless_told(tmp_path: Path) -> None:
 def test_what_is_no_artifact_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.txt").write_text("years of work")
-    with pytest.raises(FolderExistsError, match="holds no manifest"):
+    with pytest.raises(FolderExistsError, match=r"holds no manifest\.json of minent"):
         save(tmp_path / "home", overwrite=True)
+    (tmp_path / "home" / "manifest.json").write_text('{"name": "a web app"}')
+    with pytest.raises(FolderExistsError, match="of minent"):
+        save(tmp_path / "home", overwrite=True)
+    assert (tmp_path / "home" / "thesis.txt").read_text() == "years of work"
     (tmp_path / "file").write_text("x")
+    with pytest.raises(ArtifactError, match="is a file"):
+        artifacts.read_manifest(tmp_path / "file")
     with pytest.raises(FolderExistsError, match="in the way"):
         save(tmp_path / "file", overwrite=True)
 
@@ -163,6 +169,25 @@ def test_an_error_inside_leaves_the_old(tmp_path: Path) -> None:
         write_half(tmp_path / "note", ZeroDivisionError())
     assert (tmp_path / "note/inner/text.txt").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["note"]
+
+
+def test_a_link_to_a_folder_stays_a_link(tmp_path: Path) -> None:
+    save(tmp_path / "real", text="old")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    save(tmp_path / "link", text="new", overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real/inner/text.txt").read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
+
+
+def test_a_single_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    artifacts.write_whole(tmp_path / "page", b"old")
+    (tmp_path / "folder").mkdir()
+    for place in (tmp_path / "page" / "inside", tmp_path / "folder"):
+        with pytest.raises(ArtifactError, match="cannot be written"):
+            artifacts.write_whole(place, b"new")
+    assert (tmp_path / "page").read_bytes() == b"old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "page"]
 
 
 def test_a_full_disk_is_one_clear_error(tmp_path: Path) -> None:

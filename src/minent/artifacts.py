@@ -14,7 +14,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,7 @@ def writing(
         FolderExistsError: The target is taken and `overwrite` is off, or it holds no artifact and is not empty.
         ArtifactError: The disk is full, or the place cannot be written.
     """
-    target = Path(folder)
+    target = Path(folder).resolve() if Path(folder).is_symlink() else Path(folder)
     _refuse_taken(target, overwrite)
     beside = target.parent / f".{target.name}.writing-{os.getpid()}"
     try:
@@ -118,9 +118,10 @@ def writing(
         _write_manifest(draft, kind, format, config, seeds or {})
         _swap_in(beside, target, overwrite)
     except OSError as error:
+        inside = error.filename is None or str(error.filename).startswith(str(beside))
         raise ArtifactError(
-            f"{error.filename or target}: cannot write ({error.strerror}). What was there before is untouched; "
-            f"free some space or choose another folder."
+            f"{target if inside else error.filename}: cannot write ({error.strerror}). What was there before is "
+            f"untouched; free some space or choose another folder."
         ) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -142,14 +143,24 @@ def _refuse_taken(target: Path, overwrite: bool) -> None:
         raise FolderExistsError(f"{target}: a file is in the way of the folder. Choose another path.")
     if not any(target.iterdir()):
         return
-    if not (target / MANIFEST).is_file():
+    if not _is_ours(target):
         raise FolderExistsError(
-            f"{target}: the folder is not empty and holds no {MANIFEST}, so it is not replaced. Choose another."
+            f"{target}: the folder is not empty and holds no {MANIFEST} of minent, so it is not replaced. "
+            f"Choose another."
         )
     if not overwrite:
         raise FolderExistsError(
             f"{target}: the folder exists. Give --overwrite (overwrite=True) to replace it, or choose another."
         )
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder holds an artifact, damaged or not: only such a folder is ever replaced."""
+    try:
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and {"kind", "format", "files", "digest"} <= content.keys()
 
 
 def _clear_leftovers(target: Path) -> None:
@@ -252,6 +263,8 @@ def read_manifest(folder: str | Path, *, kind: str | None = None, format: int | 
 
 
 def _parse_manifest(folder: Path) -> Manifest:
+    if folder.is_file():
+        raise ArtifactError(f"{folder}: is a file, but an artifact is a folder. Give the folder that was saved.")
     if not folder.is_dir():
         raise ArtifactError(f"{folder}: there is no such folder. Check the path.")
     path = folder / MANIFEST
@@ -325,9 +338,30 @@ def unknown_kind(folder: str | Path, kind: str, known: list[str]) -> ArtifactErr
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write named arrays as safetensors, which orders them itself: equal arrays give equal bytes."""
+    path.write_bytes(pack_arrays(arrays))
+
+
+def pack_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """The bytes that `save_arrays` writes."""
     from safetensors.numpy import save
 
-    path.write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write one file beside its place and rename it in: the old file or the new one, never half of it.
+
+    Raises:
+        ArtifactError: The disk is full, or the place cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.writing-{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise ArtifactError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from error
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:

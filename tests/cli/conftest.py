@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.cli.terminal import run
 
 from minent import samples
+from tests.cli.terminal import run
 
 SAMPLE = samples.path("subjectivity")
 

@@ -6,10 +6,10 @@ import csv
 import json
 
 import pytest
-from tests.cli.terminal import Run, run
 
 from minent import TextClassifier, samples
 from minent.artifacts import read_manifest
+from tests.cli.terminal import Run, run
 
 SAMPLE = samples.path("subjectivity")
 POOL = [part for split in range(1, 5) for part in ("--unlabeled", SAMPLE / f"train-{split}.jsonl")]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from tests.cli.terminal import Run, run
-
 from minent import samples
+from tests.cli.terminal import Run, run
 
 SAMPLE = samples.path("subjectivity")
 

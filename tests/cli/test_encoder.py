@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.cli.terminal import run
 
 from minent import samples
 from minent.artifacts import read_manifest
+from tests.cli.terminal import run
 
 SAMPLE = samples.path("subjectivity")
 SMALL = ("--steps", 3, "--dim", 16, "--layers", 1, "--max-length", 32)

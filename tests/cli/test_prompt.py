@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.cli.terminal import Run, run
 
 from minent import samples
+from tests.cli.terminal import Run, run
 
 SAMPLE = samples.path("subjectivity")
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from tests.cli.terminal import Run, run
-
 from minent.tokenizer import Tokenizer
+from tests.cli.terminal import Run, run
 
 TEXTS = "the film is good\ncafé 猫\n\n a\tb\x00c \n"
 

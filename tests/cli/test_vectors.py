@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.cli.terminal import run
 
 from minent import samples
 from minent.tokenizer import Tokenizer
 from minent.vectors import Vectors
+from tests.cli.terminal import run
 
 SAMPLE = samples.path("subjectivity")
 

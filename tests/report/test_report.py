@@ -270,5 +270,5 @@ def test_write_puts_the_page_down_whole(tmp_path):
     report.write(tmp_path / "model", path)
     assert "test texts it never saw" in path.read_text(encoding="utf-8")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model", "r.html"]
-    with pytest.raises(ArtifactError, match="cannot write the report"):
+    with pytest.raises(ArtifactError, match="cannot be written"):
         report.write(tmp_path / "model", tmp_path / "nowhere" / "r.html")

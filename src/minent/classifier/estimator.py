@@ -225,9 +225,17 @@ class TextClassifier:
         """
         manifest = artifacts.read_manifest(folder, kind=KIND, format=FORMAT)
         facts = dict(manifest.facts)
-        model = LinearModel.load(Path(folder), facts.pop("model"))
-        loaded = cls(budget_seconds=manifest.config["budget_seconds"], seed=manifest.seeds["seed"])
-        loaded._adopt(model, manifest.config["classes"], facts, manifest.measured, manifest.inputs)
+        try:
+            model = LinearModel.load(Path(folder), facts.pop("model"))
+            classes = manifest.config["classes"]
+            if len(classes) != len(model.bias):
+                raise ValueError(f"{len(classes)} classes, but weights for {len(model.bias)}")
+            loaded = cls(budget_seconds=manifest.config["budget_seconds"], seed=manifest.seeds["seed"])
+            loaded._adopt(model, classes, facts, manifest.measured, manifest.inputs)
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            raise artifacts.ArtifactError(
+                f"{folder}: its parts do not fit together ({error}). Save it again."
+            ) from error
         return loaded
 
     # --- the conventions of scikit-learn, without importing it --------------------------------------------------------

@@ -94,7 +94,7 @@ class Vocabulary:
     ) -> Vocabulary:
         """Keep the n-grams that stand in at least `min_documents` texts, at most `limit` of them, the commonest first.
 
-        The result does not depend on the order of the texts.
+        Where the texts share nothing, all n-grams are kept. The result does not depend on the order of the texts.
 
         Example:
             >>> Vocabulary.learn(["so good", "so bad"]).features
@@ -104,7 +104,7 @@ class Vocabulary:
         documents: Counter[str] = Counter()
         for text in texts:
             documents.update(set(ngrams(text, script)))
-        kept = [feature for feature, count in documents.items() if count >= min_documents]
+        kept = [feature for feature, count in documents.items() if count >= min_documents] or list(documents)
         if len(kept) > limit:
             kept = sorted(kept, key=lambda feature: (-documents[feature], feature))[:limit]
         return cls(script, sorted(kept))

@@ -181,8 +181,8 @@ def _views(work: Groundwork, task: Task) -> tuple[View, View]:
 
 
 def _check(budget_seconds: float, seed: int) -> None:
-    if isinstance(budget_seconds, bool) or not isinstance(budget_seconds, (int, float)) or not budget_seconds > 0:
-        raise InputError(f"budget_seconds is {budget_seconds!r}; it takes a number above zero, such as 300.")
+    if isinstance(budget_seconds, bool) or not isinstance(budget_seconds, (int, float)) or not 0 < budget_seconds < 1e9:
+        raise InputError(f"budget_seconds is {budget_seconds!r}; it takes a number of seconds above 0, such as 300.")
     if not isinstance(seed, int) or seed < 0:
         raise InputError(f"seed is {seed!r}; it takes a whole number, 0 or more.")
 

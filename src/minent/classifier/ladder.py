@@ -169,7 +169,7 @@ class Climb:
             self.decision.append(f"Stopped by hand during {member.title}; what was finished before was kept.")
             return replace(rung, note="not finished: stopped by hand")
         except Exception as error:
-            _log.warning("the rung %s failed", member.name, exc_info=True)
+            _log.info("the rung %s failed", member.name, exc_info=True)
             self.decision.append(f"The rung {member.title} failed and was left out ({type(error).__name__}: {error}).")
             return replace(rung, note=f"failed: {type(error).__name__}")
         self.evidence[member.name] = found

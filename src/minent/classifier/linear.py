@@ -61,7 +61,7 @@ class LinearModel:
         packed: The smaller arrays that `weights` was unpacked from, where the model was compressed.
 
     Raises:
-        InputError: A weight or the temperature is not finite.
+        InputError: Parts whose shapes do not fit together, or a weight or the temperature is not finite.
     """
 
     vocabulary: Vocabulary
@@ -72,6 +72,12 @@ class LinearModel:
     packed: dict[str, np.ndarray] | None = None
 
     def __post_init__(self) -> None:
+        shapes = [self.weights.shape, self.bias.shape, () if self.transform.idf is None else self.transform.idf.shape]
+        features, classes = len(self.vocabulary), len(self.bias)
+        if shapes[:2] != [(features, classes), (classes,)] or shapes[2] not in ((), (features,)):
+            raise InputError(
+                f"the linear model has {features} n-grams, but weights, bias and idf of shapes {shapes}. Save it again."
+            )
         broken = int((~np.isfinite(self.weights)).sum() + (~np.isfinite(self.bias)).sum())
         if broken or not 0 < self.temperature < np.inf:
             raise InputError(

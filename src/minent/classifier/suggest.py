@@ -67,6 +67,8 @@ def suggest(
 
     if n < 1:
         raise InputError(f"n is {n}; it takes a whole number above zero.")
+    if seed < 0:
+        raise InputError(f"seed is {seed}; it takes a whole number, 0 or more.")
     given, known = checked_texts(texts, "texts"), checked_texts(labelled, "labelled")
     rows = _distinct(given, set(known))
     if not rows:

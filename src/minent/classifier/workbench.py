@@ -6,9 +6,9 @@ one that is not is made and kept; files are written beside and renamed, so a hal
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,20 +49,22 @@ class Workbench:
         if self.folder is None:
             return make()
         path = self.folder / f"{name}-{key[:16]}.safetensors"
-        if not path.is_file():
-            beside = path.with_suffix(".writing")
-            artifacts.save_arrays(beside, make())
-            os.replace(beside, path)
-        return artifacts.load_arrays(path)
+        with suppress(ArtifactError):  # not there yet, or damaged: then it is made
+            return artifacts.load_arrays(path)
+        arrays = make()
+        artifacts.write_whole(path, artifacts.pack_arrays(arrays))
+        return arrays
 
     def artifact(self, name: str, key: str, load: Callable[[Path], Stage], make: Callable[[], Stage]) -> Stage:
         """Return an artifact of another room, from disk or from `make`; it knows itself how to be saved whole."""
         if self.folder is None:
             return make()
         path = self.folder / f"{name}-{key[:16]}"
-        if not (path / artifacts.MANIFEST).is_file():
-            make().save(path)
-        return load(path)
+        with suppress(ArtifactError):
+            return load(path)
+        stage = make()
+        stage.save(path, overwrite=True)
+        return stage
 
     def path(self, name: str, key: str) -> Path | None:
         """A place for a stage that keeps checkpoints of its own, or None."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from minent import artifacts
-from minent.errors import ArtifactError, InputError
+from minent.errors import InputError
 from minent.report import plots, views, words
 
 KIND, FORMAT = "classifier", 1
@@ -62,15 +61,7 @@ def write(folder: str | Path, path: str | Path) -> None:
         minent.errors.ArtifactError: no-such-folder: there is no such folder. Check the path.
     """
     page = render(artifacts.read_manifest(folder, kind=KIND, format=FORMAT))
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.writing-{os.getpid()}")
-    try:
-        beside.write_text(page, encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        raise ArtifactError(f"{path}: cannot write the report ({error.strerror}). Choose another place.") from error
-    finally:
-        beside.unlink(missing_ok=True)
+    artifacts.write_whole(Path(path), page.encode())
 
 
 @cache

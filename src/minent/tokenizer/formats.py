@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minent import artifacts
 from minent.errors import InputError, did_you_mean, listing
 from minent.tokenizer.config import SPECIALS
 from minent.tokenizer.lexicon import log_scores
@@ -74,10 +75,7 @@ def write_bytepiece(tokenizer: Tokenizer, path: Path) -> None:
         base64.b64encode(piece).decode(): [id, piece.decode(errors="ignore"), count]
         for id, (piece, count) in enumerate(zip(tokenizer.pieces, tokenizer.counts.tolist()), start=SPECIALS)
     }
-    try:
-        path.write_text(json.dumps(entries, indent=4, ensure_ascii=False), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}). Choose another path.") from error
+    artifacts.write_whole(path, json.dumps(entries, indent=4, ensure_ascii=False).encode())
 
 
 EXPORTS: dict[str, Callable[[Tokenizer, Path], None]] = {"bytepiece": write_bytepiece}
