@@ -52,7 +52,7 @@ HEAVY = ("torch", "numba", "sklearn", "scipy", "matplotlib", "polars", "transfor
 
 
 def rooms() -> list[str]:
-    return sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
+    return sorted(path.parent.name for path in SOURCE.glob("*/__init__.py") if path.parent.name not in GROUND)
 
 
 def files_of(room: str) -> list[Path]:

@@ -201,13 +201,13 @@ def test_a_file_too_large_for_the_disk_is_one_clear_error(tmp_path: Path) -> Non
     script = (
         "import resource, signal, sys\n"
         "import numpy as np\n"
-        "from minent import artifacts\n"
+        "from minent import MinentError, artifacts\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
         "try:\n"
         "    with artifacts.writing(sys.argv[1], kind='note', format=2) as draft:\n"
         "        artifacts.save_arrays(draft.path / 'a.safetensors', {'a': np.zeros(100_000)})\n"
-        "except artifacts.ArtifactError as error:\n"
+        "except MinentError as error:\n"
         "    sys.exit(str(error))\n"
     )
     run = subprocess.run(

@@ -216,7 +216,7 @@ def test_a_crash_while_saving_leaves_no_half_folder(made: Any, tmp_path: Path, m
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(artifacts, "_write_manifest", fail)
+    monkeypatch.setattr("minent.artifacts.saving._write_manifest", fail)
     with pytest.raises(ArtifactError, match="No space left"):
         made.save(tmp_path / "half")
     assert not list(tmp_path.iterdir())

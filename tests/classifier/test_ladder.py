@@ -54,6 +54,13 @@ def test_what_is_shipped_follows_the_written_rules(rights, steady, shipped):
     assert len(climb.decision) == 1
 
 
+@pytest.mark.parametrize(("right", "steady", "warned"), [(10, 0.95, True), (10, 0.70, False), (19, 0.95, False)])
+def test_a_rung_that_is_steady_and_wrong_is_warned_of(right, steady, warned):
+    climb = _climb({"nb_em": right}, steady)
+    assert ("steady and wrong" in climb._conflict(climb.rungs[0])) == warned
+    assert "95%" in climb._conflict(climb.rungs[0]) or not warned
+
+
 # --- the workbench and resuming ---------------------------------------------------------------------------------------
 
 

@@ -119,7 +119,9 @@ def _coldness(excess: Callable[[float, int], list[float]]) -> float:
     low = 1.0 / _COLDEST
     if excess(low, 0)[0] >= 0:
         return low
-    return float(find_root(excess, bracket=(low, high)).value)
+    root = find_root(excess, bracket=(low, high))
+    assert root.converged, root.status.value  # the function rises through zero between low and high
+    return float(root.value)
 
 
 @dataclass(frozen=True)

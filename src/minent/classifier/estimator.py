@@ -11,7 +11,7 @@ import numpy as np
 
 from minent import artifacts
 from minent.classifier.linear import LinearModel
-from minent.errors import InputError, did_you_mean
+from minent.errors import ArtifactError, InputError, did_you_mean
 from minent.runtime import Reporter, silent
 
 if TYPE_CHECKING:
@@ -233,9 +233,7 @@ class TextClassifier:
             loaded = cls(budget_seconds=manifest.config["budget_seconds"], seed=manifest.seeds["seed"])
             loaded._adopt(model, classes, facts, manifest.measured, manifest.inputs)
         except (KeyError, TypeError, ValueError, OSError) as error:
-            raise artifacts.ArtifactError(
-                f"{folder}: its parts do not fit together ({error}). Save it again."
-            ) from error
+            raise ArtifactError(f"{folder}: its parts do not fit together ({error}). Save it again.") from error
         return loaded
 
     # --- the conventions of scikit-learn, without importing it --------------------------------------------------------

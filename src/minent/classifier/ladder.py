@@ -226,6 +226,7 @@ class Climb:
             replace(rung, in_fusion=True, confidence=speaking[rung.name]) if rung.name in speaking else rung
             for rung in self.rungs
         ]
+        self.decision += [warning for rung in fused if (warning := self._conflict(rung))]
         student = student_model(self.gold, *teach(self.pool, opinion, self.gold, self.labels))
         self.models["student"] = student
         spoken, taught, halves = self._cross_validate(found, confidences, voices)
@@ -238,6 +239,18 @@ class Climb:
             self.rungs.append(self._weigh(rung))
         self.seconds["student"] = time.perf_counter() - start
         self.progress(Progress("teach the student", 1, 1, "stages"))
+
+    def _conflict(self, rung: Rung) -> str:
+        """Steadiness is not truth: warn where a rung is surer of itself than its held-out answers bear out."""
+        if self.halves is None or rung.confidence is None or rung.cv_accuracy is None:
+            return ""
+        error = 0.5 / np.sqrt(self.halves.judged.sum())  # at most, of an accuracy on so many rows
+        if rung.confidence - rung.cv_accuracy <= 2 * error:
+            return ""
+        return (
+            f"Warning: {rung.title} agrees with itself ({rung.confidence:.0%}, corrected for chance) more than it is "
+            f"right on held-out labels ({rung.cv_accuracy:.0%}); it may be steady and wrong."
+        )
 
     def _cross_validate(
         self, found: Sequence[Evidence], confidences: Sequence[float], voices: Sequence[float]

@@ -1,0 +1,112 @@
+"""What stands in a saved folder: arrays, single files, plain data; and the digests of each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minent.errors import ArtifactError
+
+
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays as safetensors, which orders them itself: equal arrays give equal bytes."""
+    path.write_bytes(pack_arrays(arrays))
+
+
+def pack_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """The bytes that `save_arrays` writes."""
+    from safetensors.numpy import save
+
+    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write one file beside its place and rename it in: the old file or the new one, never half of it.
+
+    Raises:
+        ArtifactError: The disk is full, or the place cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.writing-{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise ArtifactError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from error
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read the arrays of a safetensors file.
+
+    Raises:
+        ArtifactError: The file is not safetensors.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(str(path))
+    except (SafetensorError, ValueError, OSError) as error:
+        raise ArtifactError(f"{path}: is no safetensors file ({error}). Save the artifact again.") from error
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 of plain data, independent of the order of keys."""
+    text = json.dumps(plain(value), sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_texts(texts: Iterable[str]) -> str:
+    """SHA-256 of a sequence of texts; where one ends and the next begins counts."""
+    running = hashlib.sha256()
+    for text in texts:
+        encoded = text.encode("utf-8", "surrogatepass")
+        running.update(len(encoded).to_bytes(8, "little"))
+        running.update(encoded)
+    return running.hexdigest()
+
+
+def digest_arrays(*arrays: np.ndarray) -> str:
+    """SHA-256 of arrays: their dtypes, shapes and bytes."""
+    running = hashlib.sha256()
+    for array in arrays:
+        running.update(f"{array.dtype.str}{array.shape}".encode())
+        running.update(np.ascontiguousarray(array).tobytes())
+    return running.hexdigest()
+
+
+def plain(value: Any) -> Any:
+    """Turn dataclasses, arrays, NumPy numbers, tuples and paths into what JSON holds.
+
+    Example:
+        >>> plain({"sizes": (1, np.int64(2)), "rate": np.float32(0.5)})
+        {'sizes': [1, 2], 'rate': 0.5}
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Path):
+        return value.as_posix()
+    return value
