@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from minent import vectors
-from minent.artifacts import WrongKindError, read_manifest, writing
-from minent.errors import InputError
+from minent.artifacts import read_manifest, writing
+from minent.errors import InputError, WrongKindError
 from minent.runtime import Progress
 from minent.vectors import counting
 from tests.vectors import reference
