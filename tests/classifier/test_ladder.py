@@ -92,13 +92,13 @@ def _digest(folder):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole") / "model"
-    TextClassifier(budget_seconds=30).fit(TEXTS, LABELS, POOL).save(folder)
+    TextClassifier(budget_seconds=60).fit(TEXTS, LABELS, POOL).save(folder)
     return _digest(folder)
 
 
 def test_the_same_seed_gives_the_same_digest_and_another_seed_another(whole, tmp_path):
-    TextClassifier(budget_seconds=30).fit(TEXTS, LABELS, POOL, work_folder=tmp_path / "work").save(tmp_path / "same")
-    TextClassifier(budget_seconds=30, seed=1).fit(TEXTS, LABELS, POOL).save(tmp_path / "other")
+    TextClassifier(budget_seconds=60).fit(TEXTS, LABELS, POOL, work_folder=tmp_path / "work").save(tmp_path / "same")
+    TextClassifier(budget_seconds=60, seed=1).fit(TEXTS, LABELS, POOL).save(tmp_path / "other")
     assert _digest(tmp_path / "same") == whole
     assert _digest(tmp_path / "other") != whole
 
@@ -110,7 +110,7 @@ from tests.classifier.test_ladder import LABELS, POOL, TEXTS
 from minent.classifier import TextClassifier
 work, out = sys.argv[1:]
 tell = lambda event: print(event.stage, event.done, event.note, flush=True)
-TextClassifier(budget_seconds=30).fit(TEXTS, LABELS, POOL, work_folder=work, resume=True, progress=tell).save(out)
+TextClassifier(budget_seconds=60).fit(TEXTS, LABELS, POOL, work_folder=work, resume=True, progress=tell).save(out)
 """
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minent
-from minent.errors import ChangedFileError, InputError, WrongKindError
+from minent.errors import ChangedFileError, MinentError, WrongKindError
 from minent.tokenizer import Tokenizer, TokenizerConfig, train
 from tests.tokenizer.reference import sentences
 
@@ -176,7 +176,7 @@ def test_it_cannot_be_changed_and_can_be_sent(made):
     ],
 )
 def test_bad_input_is_named(made, call, message):
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(MinentError) as caught:
         call(made)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -190,6 +190,7 @@ def _check(budget_seconds: float, seed: int) -> None:
 @contextmanager
 def _one_thread_of_algebra() -> Iterator[None]:
     """Sums of floats depend on how many threads share them; one thread gives the same digest everywhere."""
+    import scipy.linalg  # noqa: F401 - only a library that is loaded can be limited, and SciPy brings its own BLAS
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1, user_api="blas"):

@@ -51,9 +51,8 @@ class Workbench:
         path = self.folder / f"{name}-{key[:16]}.safetensors"
         with suppress(ArtifactError):  # not there yet, or damaged: then it is made
             return artifacts.load_arrays(path)
-        arrays = make()
-        artifacts.write_whole(path, artifacts.pack_arrays(arrays))
-        return arrays
+        artifacts.write_whole(path, artifacts.pack_arrays(make()))
+        return artifacts.load_arrays(path)  # in the memory layout of a resumed run: sums end in the same bits
 
     def artifact(self, name: str, key: str, load: Callable[[Path], Stage], make: Callable[[], Stage]) -> Stage:
         """Return an artifact of another room, from disk or from `make`; it knows itself how to be saved whole."""
@@ -62,9 +61,8 @@ class Workbench:
         path = self.folder / f"{name}-{key[:16]}"
         with suppress(ArtifactError):
             return load(path)
-        stage = make()
-        stage.save(path, overwrite=True)
-        return stage
+        make().save(path, overwrite=True)
+        return load(path)
 
     def path(self, name: str, key: str) -> Path | None:
         """A place for a stage that keeps checkpoints of its own, or None."""

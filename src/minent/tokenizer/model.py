@@ -409,7 +409,7 @@ class Tokenizer:
             path: The file to write; one that is there is replaced.
 
         Raises:
-            InputError: It cannot be written.
+            ArtifactError: It cannot be written.
         """
         formats.write_bytepiece(self, Path(path))
 
@@ -421,7 +421,8 @@ class Tokenizer:
             format: `"bytepiece"`.
 
         Raises:
-            InputError: Another format, or the file cannot be written.
+            InputError: Another format.
+            ArtifactError: The file cannot be written.
         """
         formats.export(self, Path(path), format)
 
