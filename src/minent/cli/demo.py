@@ -13,7 +13,7 @@ from minent.cli import classifier, options, tables
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write.")] = Path("demo"),
     split: Annotated[int, typer.Option(metavar="0..4", help="Which 32 labels to learn from.")] = 0,
-    budget_seconds: classifier.Budget = 120,
+    budget_seconds: classifier.Budget = 240,
     seed: options.Seed = 0,
     overwrite: options.Overwrite = False,
 ) -> None:
