@@ -97,7 +97,7 @@ def _backbone(encoder: str, pieces: str) -> Backbone:
     from minent.prompts import Backbone
     from minent.tokenizer import Tokenizer
 
-    return Backbone(PretrainedEncoder.load(encoder), Tokenizer.load(pieces))  # type: ignore[arg-type]
+    return Backbone(PretrainedEncoder.load(encoder), Tokenizer.load(pieces))
 
 
 def _verbalizer(words: list[str]) -> dict[str, str] | None:

@@ -166,5 +166,5 @@ def import_(
     print(f"{output}: {known.vocab_size:,} ids")
 
 
-def _readable(pieces) -> str:  # type: ignore[no-untyped-def]
+def _readable(pieces) -> str:
     return json.dumps([piece.decode(errors="backslashreplace") for piece in pieces], ensure_ascii=False)

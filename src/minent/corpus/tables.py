@@ -185,7 +185,7 @@ def _parquet_cells(column: str, dtype: Any, name: str) -> Any:
 
 def _decoded(value: Any, place: str, encoding: str = "utf-8", encoding_errors: str = "strict") -> str | None:
     if not isinstance(value, bytes):
-        return value  # type: ignore[no-any-return]
+        return value
     try:
         return value.decode(encoding, ENCODING_ERRORS[encoding_errors])
     except UnicodeDecodeError as error:

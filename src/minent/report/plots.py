@@ -118,18 +118,18 @@ def _px(value: float) -> float:
     return round(float(value), 1)
 
 
-def _line(low: float, high: float, first: float, last: float):  # type: ignore[no-untyped-def]
+def _line(low: float, high: float, first: float, last: float):
     """The straight line that takes `low` to `first` and `high` to `last`, or to the middle where they are equal."""
     if high <= low:
         return lambda value: _px((first + last) / 2)
     return lambda value: _px(first + (value - low) / (high - low) * (last - first))
 
 
-def _across(low: float, high: float, inset: int = 0):  # type: ignore[no-untyped-def]
+def _across(low: float, high: float, inset: int = 0):
     return _line(low, high, _LEFT + inset, WIDTH - _RIGHT - inset)
 
 
-def _up(low: float, high: float):  # type: ignore[no-untyped-def]
+def _up(low: float, high: float):
     return _line(low, high, HEIGHT - _BOTTOM, _TOP)
 
 

@@ -64,7 +64,7 @@ class Balanced(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(rows: torch.Tensor, solve: Any, slope: Any) -> torch.Tensor:  # type: ignore[override]
+    def forward(rows: torch.Tensor, solve: Any, slope: Any) -> torch.Tensor:
         return solve(rows)
 
     @staticmethod
@@ -73,7 +73,7 @@ class Balanced(torch.autograd.Function):
         ctx.save_for_backward(output)
 
     @staticmethod
-    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         (p,) = ctx.saved_tensors
         g = ctx.slope(p)
         total = g.sum(-1, keepdim=True)

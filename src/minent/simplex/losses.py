@@ -276,7 +276,7 @@ class _Conjugate(torch.autograd.Function):
     """`max_p <p, z> - Omega(p)`, given its maximiser. Its gradient is p itself, so nothing flows through `Omega`."""
 
     @staticmethod
-    def forward(rows: torch.Tensor, p: torch.Tensor, alpha: float) -> torch.Tensor:  # type: ignore[override]
+    def forward(rows: torch.Tensor, p: torch.Tensor, alpha: float) -> torch.Tensor:
         return inner(p, rows) - negentropy(p, alpha)
 
     @staticmethod
@@ -284,5 +284,5 @@ class _Conjugate(torch.autograd.Function):
         ctx.save_for_backward(inputs[1])
 
     @staticmethod
-    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         return upstream.unsqueeze(-1) * ctx.saved_tensors[0], None, None

@@ -11,7 +11,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def pack_pairs(ids, starts, first, last, vocab_size, window, packed):  # type: ignore[no-untyped-def]
+def pack_pairs(ids, starts, first, last, vocab_size, window, packed):
     """Pack each pair whose left token is in `[first, last)`: `(low * vocab_size + high) * window + distance - 1`.
 
     Equal ids make no pair, and no pair crosses the end of a row. Returns how many places of `packed` were filled.
@@ -31,7 +31,7 @@ def pack_pairs(ids, starts, first, last, vocab_size, window, packed):  # type: i
 
 
 @njit(cache=True, nogil=True)
-def sum_runs(packed, window, weights, keys, sums):  # type: ignore[no-untyped-def]
+def sum_runs(packed, window, weights, keys, sums):
     """Sum the weights of the runs of one pair in sorted `packed`; returns how many distinct pairs there are."""
     runs = -1
     previous = np.int64(-1)
