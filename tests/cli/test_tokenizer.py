@@ -70,9 +70,31 @@ def test_stats_measures_texts(tokenizer_folder):
 
 def test_export_and_import_go_round(tokenizer_folder, tmp_path):
     model = tmp_path / "pieces.model"
-    assert run("tokenizer", "export", tokenizer_folder, "-o", model) == Run(0, "", "")
-    assert run("tokenizer", "export", tokenizer_folder, "-o", model).err.endswith("or choose another.\n")
+    export = ("tokenizer", "export", tokenizer_folder, "-o", model, "--format", "bytepiece")
+    refused = run(*export)
+    assert refused.code == 2
+    assert refused.err.startswith(
+        f"minent: {model}: bytepiece may give other ids than this tokenizer (bytepiece always"
+    )
+    assert not model.exists()
     known = Tokenizer.load(tokenizer_folder)
-    made = run("tokenizer", "import", model, "-o", tmp_path / "back")
-    assert made.out == f"{tmp_path / 'back'}: {known.vocab_size} ids\n"
+    made = run(*export, "--accept-differences")
+    assert (made.code, made.out) == (0, f"{model}: {known.vocab_size} ids\n")
+    assert made.err.startswith("bytepiece: bytepiece always brings texts to NFC\n")
+    assert run(*export).err.endswith("or choose another.\n")
+    back = run("tokenizer", "import", model, "-o", tmp_path / "back")
+    assert back.out == f"{tmp_path / 'back'}: {known.vocab_size} ids\n"
     assert Tokenizer.load(tmp_path / "back").pieces == known.pieces
+
+
+def test_export_to_huggingface_keeps_what_else_is_in_the_folder(tokenizer_folder, tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    export = ("tokenizer", "export", tokenizer_folder, "-o", tmp_path)
+    known = Tokenizer.load(tokenizer_folder)
+    assert run(*export) == Run(0, f"{tmp_path}: {known.vocab_size} ids\n", "")
+    assert run(*export).err == (
+        f"minent: {tmp_path / 'tokenizer.json'}: the file exists. Give --overwrite to replace it, or choose another.\n"
+    )
+    assert run(*export, "--overwrite").code == 0
+    names = ["config.json", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names

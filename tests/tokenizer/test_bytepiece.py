@@ -104,3 +104,12 @@ def test_a_zip_with_one_model_is_read(tmp_path):
         Tokenizer.from_bytepiece(tmp_path / "none.zip")
     with pytest.raises(InputError, match="cannot be read"):
         Tokenizer.from_bytepiece(tmp_path / "absent.model")
+
+
+def test_a_tokenizer_that_it_would_use_otherwise_is_refused_unless_accepted(tmp_path):
+    made = train([text()], TokenizerConfig(vocab_size=900))
+    with pytest.raises(InputError, match=r"always brings texts to NFC; .*plain logarithms.*--accept-differences"):
+        made.to_bytepiece(tmp_path / "own.model")
+    assert not list(tmp_path.iterdir())
+    made.to_bytepiece(tmp_path / "own.model", accept_differences=True)
+    assert Tokenizer.from_bytepiece(tmp_path / "own.model").pieces == made.pieces

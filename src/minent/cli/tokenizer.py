@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -138,17 +139,27 @@ def stats(
 def export(
     folder: Folder,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.", show_default=False)
+        Path, typer.Option("--output", "-o", metavar="PATH", help="The file or folder to write.", show_default=False)
     ],
-    format: Annotated[str, typer.Option(metavar="NAME", help="bytepiece.")] = "bytepiece",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+    format: Annotated[
+        str, typer.Option(metavar="NAME", help="huggingface, sentencepiece, gguf or bytepiece.")
+    ] = "huggingface",
+    accept_differences: Annotated[
+        bool, typer.Option("--accept-differences", help="Write it even if some texts get other ids there.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
 ) -> None:
-    """Write a tokenizer in the format of another library."""
-    from minent.tokenizer import Tokenizer
+    """Write a tokenizer in the format of another library; a folder of huggingface keeps its other files."""
+    from minent.tokenizer import Tokenizer, formats
 
-    if output.exists() and not overwrite:
-        raise InputError(f"{output}: the file exists. Give --overwrite to replace it, or choose another.")
-    Tokenizer.load(folder).export(output, format)
+    for path in formats.paths(output, format):
+        if path.exists() and not overwrite:
+            raise InputError(f"{path}: the file exists. Give --overwrite to replace it, or choose another.")
+    known = Tokenizer.load(folder)
+    notes = known.export(output, format, accept_differences=accept_differences)
+    print(f"{output}: {known.vocab_size:,} ids")
+    for note in notes:
+        print(f"{format}: {note}", file=sys.stderr)
 
 
 @app.command("import")

@@ -397,34 +397,50 @@ class Tokenizer:
         Raises:
             InputError: No such file, or no model of bytepiece; what is wrong with it is named.
         """
-        return cls(**formats.read_bytepiece(Path(path)))
+        return cls(**formats.bytepiece.read(Path(path)))
 
-    def to_bytepiece(self, path: str | Path) -> None:
-        """Write the model file of bytepiece.
-
-        Scores are not written: bytepiece computes plain logarithms from the counts, always applies NFC, and so may
-        cut a text differently in rare near ties, unless this tokenizer is faithful.
+    def to_bytepiece(self, path: str | Path, *, accept_differences: bool = False) -> None:
+        """Write the model file of bytepiece: `export(path, "bytepiece")`.
 
         Args:
             path: The file to write; one that is there is replaced.
+            accept_differences: Write it although bytepiece may cut some texts differently.
 
         Raises:
+            InputError: bytepiece may cut texts differently, and that was not accepted: it always applies NFC and takes
+                plain logarithms of the counts as scores, as only a faithful or imported tokenizer does.
             ArtifactError: It cannot be written.
         """
-        formats.write_bytepiece(self, Path(path))
+        self.export(path, "bytepiece", accept_differences=accept_differences)
 
-    def export(self, path: str | Path, format: str) -> None:
-        """Write the tokenizer in the format of another library.
+    def export(self, path: str | Path, format: str, *, accept_differences: bool = False) -> list[str]:
+        """Write the tokenizer in the format of another library, which then gives the same ids for every text.
 
         Args:
-            path: The file to write; one that is there is replaced.
-            format: `"bytepiece"`.
+            path: The file to write; one that is there is replaced. For `"huggingface"` a name that ends in `.json` gets
+                the one file that the tokenizers library loads, and another name is a folder for `AutoTokenizer`: of one
+                that is there only the files of the tokenizer are replaced.
+            format: `"huggingface"`, `"sentencepiece"`, `"gguf"` (for llama.cpp) or `"bytepiece"`.
+            accept_differences: Write it although some texts may get other ids there. A tokenizer that `train` makes
+                with its defaults needs this for `"bytepiece"` alone.
+
+        Returns:
+            What a user of the file must know, a sentence each: the differences accepted, and limits of the format.
 
         Raises:
-            InputError: Another format.
+            InputError: Another format; or some texts may get other ids there, and that was not accepted. Each reason
+                is named.
             ArtifactError: The file cannot be written.
+
+        Example:
+            >>> import tempfile
+            >>> from minent.tokenizer import TokenizerConfig, train
+            >>> learnt = train(["so it goes\\n" * 9], TokenizerConfig(vocab_size=300))
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     learnt.export(f"{folder}/tokenizer.json", "huggingface")
+            []
         """
-        formats.export(self, Path(path), format)
+        return formats.export(self, Path(path), format, accept_differences)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
