@@ -46,7 +46,7 @@ def is_inside(byte: int) -> bool:
     return 128 <= byte < 192
 
 
-def lattice_score(pieces: list[bytes], scores: dict[bytes, float], order: int, ensure_unicode: bool, floor: float):
+def lattice_score(pieces: list[bytes], scores: dict[bytes, float], order: int, ensure_unicode: bool):
     """The log-probability of a segmentation: each byte after at most `order - 1` earlier bytes of its piece."""
     total = 0.0
     for piece in pieces:
@@ -54,19 +54,18 @@ def lattice_score(pieces: list[bytes], scores: dict[bytes, float], order: int, e
             return NEVER
         for i in range(len(piece)):
             step = scores.get(piece[max(0, i - order + 1) : i + 1], NEVER)
-            total += floor if step == NEVER and ensure_unicode and is_inside(piece[i]) else step
+            total += step
     return total
 
 
-def lattice_cut(chunk: bytes, scores: dict[bytes, float], order: int, ensure_unicode: bool, floor: float):
+def lattice_cut(chunk: bytes, scores: dict[bytes, float], order: int, ensure_unicode: bool):
     """The best segmentation by dynamic programming over tags; of equals the lower tag."""
 
     def step(i: int, tag: int) -> float:
         inside = ensure_unicode and is_inside(chunk[i])
         if tag > i or (inside and tag == 0):
             return NEVER
-        score = scores.get(chunk[i - tag : i + 1], NEVER)
-        return floor if inside and score == NEVER else score
+        return scores.get(chunk[i - tag : i + 1], NEVER)
 
     totals, routes = [step(0, tag) for tag in range(order)], []
     for i in range(1, len(chunk)):
@@ -141,14 +140,13 @@ def train(
     min_count: int,
     max_piece_length: int,
     ensure_unicode: bool,
-    faithful: bool,
 ) -> list[dict[bytes, int]]:
     """Pieces and counts for each size, sizes falling."""
+    faithful = True
     scores = ngram_scores(chunks, order, min_count)
-    floor = NEVER if faithful else -np.log(sum(map(len, chunks)))
     counts: Counter[bytes] = Counter()
     for chunk in chunks:
-        counts.update(lattice_cut(chunk, scores, order, ensure_unicode, floor))
+        counts.update(lattice_cut(chunk, scores, order, ensure_unicode))
     for byte in range(256):
         counts.setdefault(bytes([byte]), 1)
 
@@ -180,3 +178,52 @@ def train(
             counts = keep(best.__contains__)
         made.append(dict(counts))
     return made
+
+
+# --- the trainer of the default: substrings, passes, pruning ----------------------------------------------------------
+
+
+def frequent_substrings(rows: list[str], min_count: int, longest: int, may_hold) -> dict[str, int]:
+    """All strings of two characters and more that occur so often, less those a next character nearly always follows.
+
+    `may_hold` says of two neighbours whether a piece may hold both.
+    """
+    counts: Counter[str] = Counter()
+    for row in rows:
+        for i in range(len(row)):
+            for j in range(i + 1, len(row) + 1):
+                if (j - i > 1 and not may_hold(row[j - 2], row[j - 1])) or len(row[i:j].encode()) > longest:
+                    break
+                counts[row[i:j]] += 1
+    kept = {text: count for text, count in counts.items() if count >= min_count and len(text) > 1}
+    most: Counter[str] = Counter()
+    for text, count in kept.items():
+        most[text[:-1]] = max(most[text[:-1]], count)
+    return {text: count for text, count in kept.items() if most[text] * 1.15 <= count}
+
+
+def cheapest(row: bytes, costs: dict[bytes, int]) -> tuple[int, list[bytes]]:
+    """The segmentation of least cost; of equals, at each place the piece first in the order of bytes."""
+    best: list[tuple[int, list[bytes]]] = [(0, [])] * (len(row) + 1)
+    for i in range(len(row) - 1, -1, -1):
+        ways = [
+            (costs[row[i:j]] + best[j][0], row[i:j])
+            for j in range(i + 1, len(row) + 1)
+            if row[i:j] in costs and (j == i + 1 or not is_inside(row[i]))
+        ]
+        cost, piece = min(ways)
+        best[i] = cost, [piece, *best[i + len(piece)][1]]
+    return best[0]
+
+
+def savings(row: bytes, costs: dict[bytes, int]) -> Counter[bytes]:
+    """What each use of a piece saves: the least cost of all ways with a cut inside of it, less the least of all."""
+    total, way = cheapest(row, costs)
+    saved: Counter[bytes] = Counter()
+    begin = 0
+    for piece in way:
+        cuts = range(begin + 1, begin + len(piece))
+        if cuts:
+            saved[piece] += min(cheapest(row[:cut], costs)[0] + cheapest(row[cut:], costs)[0] for cut in cuts) - total
+        begin += len(piece)
+    return saved

@@ -24,10 +24,9 @@ from tests.tokenizer.reference import sentences
     st.sampled_from([3, 8, 36]),
     st.booleans(),
     st.booleans(),
-    st.booleans(),
 )
-def test_pieces_and_counts_are_those_of_the_plain_trainer(
-    seed, count, order, min_count, max_piece_length, isolate_digits, ensure_unicode, faithful
+def test_faithful_pieces_and_counts_are_those_of_the_plain_trainer(
+    seed, count, order, min_count, max_piece_length, isolate_digits, ensure_unicode
 ):
     texts = sentences(count, seed)
     config = TokenizerConfig(
@@ -37,7 +36,7 @@ def test_pieces_and_counts_are_those_of_the_plain_trainer(
         max_piece_length=max_piece_length,
         isolate_digits=isolate_digits,
         ensure_unicode=ensure_unicode,
-        faithful=faithful,
+        faithful=True,
     )
     expected = reference.train(
         [chunk.encode() for text in texts for chunk in chunks(text, isolate_digits)],
@@ -46,7 +45,6 @@ def test_pieces_and_counts_are_those_of_the_plain_trainer(
         min_count=min_count,
         max_piece_length=max_piece_length,
         ensure_unicode=ensure_unicode,
-        faithful=faithful,
     )
     assert [dict(zip(made.pieces, made.counts.tolist())) for made in train(texts, config)] == expected
 
@@ -94,6 +92,8 @@ def test_pieces_that_their_parts_beat_are_dropped():
 def test_bytes_are_conserved(nested, texts):
     size = len("".join(texts).encode())
     for made in nested:
+        if not made.config.faithful:
+            continue
         mass = sum(len(piece) * int(count) for piece, count in zip(made.pieces, made.counts))
         absent = sum(bytes([byte]) not in "".join(texts).encode() for byte in range(256))
         assert size + absent <= mass <= size + 256  # a byte that never stands alone was counted once
@@ -133,7 +133,8 @@ def test_facts_are_about_the_training_text(texts):
 def test_progress_is_told(texts):
     events = []
     train(texts, TokenizerConfig(vocab_size=300), progress=events.append)
-    assert {event.stage for event in events} == {"read texts", "count n-grams", "cut into pieces", "prune pieces"}
+    assert {event.stage for event in events} == {"read texts", "count substrings", "prune pieces"}
+    assert all(event.total is None or event.done <= event.total for event in events)
 
 
 def test_rare_characters_do_not_spoil_their_lines():

@@ -1,14 +1,15 @@
 """BytePiece: a tokenizer learnt from your own text, lossless on any text, with no merges and no word list.
 
-Two byte language models make it. A byte n-gram model cuts the training text where the bytes are least predictable
-(`lattice`); the parts are counted, and the rare and the wasted are given back to the others until the vocabulary fits
-(`lexicon`). To encode is to find the likeliest way to write a text as a row of pieces (`trie`).
+Every frequent string of the training text may become a piece (`pool`); the text is cut into the fewest of them
+(`passes`), what saves least is given up, and again, until the vocabulary fits (`pruning`). A text is written as ids by
+the best way through the pieces (`trie`). `faithful` training is that of bytepiece 0.6.3: a byte n-gram model cuts the
+text where bytes are least predictable (`lattice`), and the counted parts are brought down to size (`lexicon`).
 
     >>> from minent import samples, tokenizer
     >>> texts = samples.load("subjectivity").unlabeled[:1000]
     >>> learnt = tokenizer.train(texts, tokenizer.TokenizerConfig(vocab_size=1000))
     >>> learnt.tokenize("the story is about a film .")
-    [b'the story ', b'is', b' about ', b'a', b' film', b' .']
+    [b'the ', b'story ', b'is ', b'about ', b'a ', b'film', b' .']
     >>> learnt.decode(learnt.encode("a café, a 猫")) == "a café, a 猫"
     True
 
@@ -19,6 +20,7 @@ Source: J. Su, kexue.fm/archives/9752 (BytePiece), 9768 and 9811 (sampling), 395
 
 from minent.tokenizer.config import TokenizerConfig
 from minent.tokenizer.model import Tokenizer
+from minent.tokenizer.sampling import TextSample
 from minent.tokenizer.training import train
 
-__all__ = ["Tokenizer", "TokenizerConfig", "train"]
+__all__ = ["TextSample", "Tokenizer", "TokenizerConfig", "train"]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from minent.errors import InputError, did_you_mean, listing
+from minent.tokenizer.text import to_utf8
 
 SPECIALS = 3  # pad, bos, eos
 SMALLEST_VOCABULARY = SPECIALS + 256
 NORMALIZATIONS = ("none", "nfc")
+OBJECTIVES = ("fewest", "mixed", "likelihood")
 
 
 @dataclass(frozen=True)
@@ -18,15 +20,28 @@ class TokenizerConfig:
     Args:
         vocab_size: Most ids, the three special ones and the 256 bytes counted: at least 259. A tuple trains nested
             tokenizers in one run, each vocabulary inside the next larger.
-        order: Longest byte n-gram of the language model that cuts the training text, 2 to 7.
-        min_count: N-grams and pieces rarer than this are given up. None takes 2.4 times the cube root of the megabytes
-            of text, rounded, but at least 2 (6 for 18 MB); and 2 when `faithful`.
+        order: Longest byte n-gram of the language model of `faithful`, 2 to 7. Elsewhere it means nothing.
+        min_count: Strings rarer than this become no pieces. None takes a 22nd of the bytes of text per id, at least 2
+            (25 for 18 MB and 32,000 ids); and 2 when `faithful`.
         isolate_digits: No piece holds a digit next to anything else, in any script.
         normalization: `"none"` keeps every character; `"nfc"` composes them (Unicode NFC) before encoding.
         faithful: Train as bytepiece 0.6.3 does, to the same pieces and counts: NFC, scores as plain logarithms, and no
-            floor inside characters, so that one rare character breaks the rest of its line into bytes.
+            floor inside characters, so that one rare character breaks the rest of its line into bytes. Of the options
+            below it knows `max_piece_length` and `ensure_unicode`.
         max_piece_length: Longest piece, in bytes.
-        ensure_unicode: Pieces of more than one byte hold whole characters.
+        ensure_unicode: Pieces of more than one byte hold whole characters. Only `faithful` training can do without.
+        objective: What the best way to write a text is. `"fewest"` pieces, and of equals the likeliest; the
+            `"likelihood"` of the pieces, as in a Unigram model; or `"mixed"`, between both. Fewest pieces compress
+            best.
+        balance: The power of (bytes / characters) that a text is weighted with. 0 makes all bytes alike, and so gives
+            scripts of one byte per character the larger part of the vocabulary; the larger, the more pieces go to
+            scripts of two and three bytes.
+        cross_lines: A piece may hold a line end and what follows it: the indent of code, the mark of a list.
+        word_bounded: A piece holds white space only at its beginning, so none reaches into a second word.
+        forced: Texts that become pieces in any case, with their characters.
+        blocked: Texts that become no piece; a character that is blocked is in no longer piece either.
+        sample_megabytes: Most text that is held and learnt from; a larger one is sampled by the hash of its blocks.
+            Peak memory is about 14 times that, at most.
 
     Raises:
         InputError: A value outside these bounds.
@@ -48,16 +63,29 @@ class TokenizerConfig:
     faithful: bool = False
     max_piece_length: int = 36
     ensure_unicode: bool = True
+    objective: str = "fewest"
+    balance: float = 1.1
+    cross_lines: bool = False
+    word_bounded: bool = False
+    forced: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
+    sample_megabytes: int = 128
 
     def __post_init__(self) -> None:
-        if isinstance(self.vocab_size, list):
-            object.__setattr__(self, "vocab_size", tuple(self.vocab_size))
-        if self.normalization not in NORMALIZATIONS:
-            hint = did_you_mean(str(self.normalization), NORMALIZATIONS)
-            raise InputError(f"normalization is {self.normalization!r}; it takes {listing(NORMALIZATIONS)}.{hint}")
+        for name in ("vocab_size", "forced", "blocked"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name, choices in (("normalization", NORMALIZATIONS), ("objective", OBJECTIVES)):
+            value = getattr(self, name)
+            if value not in choices:
+                hint = did_you_mean(str(value), choices)
+                raise InputError(f"{name} is {value!r}; it takes {listing(choices)}.{hint}")
+        self._check_numbers()
+        self._check_texts()
         if self.faithful:
             object.__setattr__(self, "normalization", "nfc")
-        self._check_numbers()
+        elif not self.ensure_unicode:
+            raise InputError("ensure_unicode is off; only faithful training cuts characters. Give faithful=True too.")
 
     def _check_numbers(self) -> None:
         if not self.sizes:
@@ -66,8 +94,30 @@ class TokenizerConfig:
             _check_whole("vocab_size", size, SMALLEST_VOCABULARY, None, ": 3 special ids, 256 bytes")
         _check_whole("order", self.order, 2, 7)
         _check_whole("max_piece_length", self.max_piece_length, 1, 1024)
+        _check_whole("sample_megabytes", self.sample_megabytes, 1, 4_000)
         if self.min_count is not None:
             _check_whole("min_count", self.min_count, 1, None)
+        if not (isinstance(self.balance, (int, float)) and 0 <= self.balance <= 4):
+            raise InputError(f"balance is {self.balance!r}; it takes a number from 0 to 4.")
+
+    def _check_texts(self) -> None:
+        for name in ("forced", "blocked"):
+            texts = getattr(self, name)
+            if not isinstance(texts, tuple) or not all(isinstance(text, str) and text for text in texts):
+                raise InputError(f"{name} is {texts!r}; it takes a tuple of texts that are not empty.")
+            object.__setattr__(self, name, tuple(sorted(set(texts))))
+        for text in self.forced:
+            size = len(to_utf8(text, "forced"))
+            if "\0" in text or "\u2581" in text or size > self.max_piece_length:
+                raise InputError(
+                    f"forced holds {text!r}; a piece has at most max_piece_length={self.max_piece_length} bytes (this "
+                    f"one has {size}), and neither NUL nor U+2581. Shorten it, or allow longer pieces."
+                )
+        for text in self.blocked:
+            if any(text == other or (len(text) == 1 and text in other) for other in self.forced):
+                raise InputError(f"{text!r} is forced and blocked. Take it out of one of them.")
+            if len(to_utf8(text, "blocked")) == 1:
+                raise InputError(f"blocked holds {text!r}, a single byte; all of them stay, so that any text has ids.")
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -85,11 +135,11 @@ class TokenizerConfig:
 
         Example:
             >>> TokenizerConfig().min_count_for(18_000_000)
-            6
+            25
         """
         if self.min_count is not None:
             return self.min_count
-        return 2 if self.faithful else max(2, round(2.4 * (byte_count / 1e6) ** (1 / 3)))
+        return 2 if self.faithful else max(2, round(byte_count / (22.5 * max(self.sizes))))
 
 
 def _check_whole(name: str, value: object, least: int, most: int | None, why: str = "") -> None:

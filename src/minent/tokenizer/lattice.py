@@ -46,29 +46,26 @@ def count(chunks: Rows, order: int, min_count: int) -> Ngrams:
     return Ngrams(_conditionals(distinct, firsts, len(ranks), order, min_count), ranks)
 
 
-def cut(chunks: Rows, ngrams: Ngrams, *, ensure_unicode: bool, floor: bool) -> Rows:
+def cut(chunks: Rows, ngrams: Ngrams, *, ensure_unicode: bool) -> Rows:
     """Cut every chunk into its likeliest pieces.
 
     Args:
         chunks: The text that was counted.
         ngrams: Its model.
-        ensure_unicode: No piece may begin inside a character.
-        floor: A step inside a character that the model does not know scores as a byte seen once in the whole text,
-            instead of minus infinity. Without it nothing behind such a character has a finite score, and the rest of
-            the chunk falls into bytes.
+        ensure_unicode: No piece may begin inside a character. Where the model does not know a step inside one, nothing
+            behind it has a finite score, and the rest of the chunk falls into bytes: so it is in bytepiece.
 
     Returns:
         The same bytes, with a row for each piece in the order of the text.
     """
     order = ngrams.scores.shape[1]
-    least = -np.log(len(chunks.buffer)) if floor else -np.inf
     begins = np.zeros(len(chunks.buffer), dtype=np.uint8)
     longest = int(np.diff(chunks.starts).max())
 
     def mark(first: int, last: int) -> None:
         starts = chunks.starts[first : last + 1]
         totals, routes = np.zeros((2, order)), np.zeros((longest, order), dtype=np.uint8)
-        _mark_begins(chunks.buffer, starts, ngrams.ranks, ngrams.scores, ensure_unicode, least, totals, routes, begins)
+        _mark_begins(chunks.buffer, starts, ngrams.ranks, ngrams.scores, ensure_unicode, totals, routes, begins)
 
     over_shards(mark, chunks.starts)
     return Rows(chunks.buffer, np.append(np.flatnonzero(begins), len(begins)))
@@ -112,7 +109,7 @@ def _fill_keys(buffer, starts, order, keys):
 
 
 @njit(cache=True, nogil=True)
-def _mark_begins(buffer, starts, ranks, scores, ensure_unicode, floor, totals, routes, begins):
+def _mark_begins(buffer, starts, ranks, scores, ensure_unicode, totals, routes, begins):
     """Set `begins[i]` to 1 where a piece begins. Ties go to the lower tag, as they do in bytepiece."""
     order = scores.shape[1]
     for chunk in range(len(starts) - 1):
@@ -125,8 +122,6 @@ def _mark_begins(buffer, starts, ranks, scores, ensure_unicode, floor, totals, r
                 step = -np.inf
                 if tag <= i - first and (tag > 0 or not inside):
                     step = scores[ranks[i - tag], tag]
-                    if inside and step == -np.inf:
-                        step = floor
                 best, route = -np.inf, 0
                 for earlier in range(max(tag - 1, 0), order):
                     follows = tag == 0 or earlier == tag - 1 or tag == order - 1

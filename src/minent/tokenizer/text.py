@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,11 +16,22 @@ from minent.errors import InputError
 from minent.runtime import thread_count
 
 _LONGEST_CHUNK = 10_000  # characters; a longer line is cut, in training only
+_LONGEST_BLOCK = 4_096  # characters
 _LEAST_BYTES_PER_THREAD = 2**17
 
 
 class Rows(NamedTuple):
     """Byte strings end to end: row i is `buffer[starts[i]:starts[i + 1]]`."""
+
+    buffer: np.ndarray  # uint8, read-only
+    starts: np.ndarray  # int64, one more than there are rows
+
+
+class Blocks(NamedTuple):
+    """Training text in rows of a few thousand bytes, each with a byte 255 behind it that belongs to no row.
+
+    Row i is `buffer[starts[i]:starts[i + 1] - 1]`.
+    """
 
     buffer: np.ndarray  # uint8, read-only
     starts: np.ndarray  # int64, one more than there are rows
@@ -103,6 +116,26 @@ def gather(texts: Iterable[str], normalization: str, isolate_digits: bool) -> tu
     return join(parts), number + 1
 
 
+def blocks(text: str) -> list[str]:
+    """Cut a text for training into blocks of some thousand characters, behind a line end where one is near.
+
+    Example:
+        >>> [len(block) for block in blocks("so it goes\\n" * 1000)]
+        [4092, 4092, 2816]
+    """
+    if len(text) <= _LONGEST_BLOCK:
+        return [text] if text else []
+    found, begin = [], 0
+    while begin < len(text):
+        end = min(begin + _LONGEST_BLOCK, len(text))
+        if end < len(text):
+            line_end = text.rfind("\n", begin + _LONGEST_BLOCK // 2, end)
+            end = line_end + 1 if line_end > 0 else end
+        found.append(text[begin:end])
+        begin = end
+    return found
+
+
 def over_shards(work: Callable[[int, int], Any], starts: np.ndarray) -> list[Any]:
     """Call `work(first, last)` on ranges of rows of about equal bytes, on as many threads as are allowed and worth it.
 
@@ -115,5 +148,12 @@ def over_shards(work: Callable[[int, int], Any], starts: np.ndarray) -> list[Any
         return [work(0, len(starts) - 1)]
     cuts = np.searchsorted(starts, np.linspace(starts[0], starts[-1], count + 1)[1:-1])
     ends = [0, *cuts.tolist(), len(starts) - 1]
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(work, ends[:-1], ends[1:]))
+    return in_threads([partial(work, first, last) for first, last in pairwise(ends)])
+
+
+def in_threads(calls: list[Callable[[], Any]]) -> list[Any]:
+    """Make all calls at the same time, and return their results in order."""
+    if len(calls) == 1:
+        return [calls[0]()]
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(lambda call: call(), calls))

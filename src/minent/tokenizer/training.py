@@ -1,45 +1,60 @@
-"""From texts to a tokenizer: cut, count, prune."""
+"""From texts to a tokenizer: sample, count substrings, prune."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from minent import artifacts, runtime
+from minent import runtime
 from minent.errors import InputError
-from minent.tokenizer import lattice, lexicon
-from minent.tokenizer.config import TokenizerConfig
-from minent.tokenizer.lexicon import Lexicon
+from minent.tokenizer import checkpoints, faithful, passes, pool, pruning
+from minent.tokenizer.config import SPECIALS, TokenizerConfig
 from minent.tokenizer.model import Tokenizer
-from minent.tokenizer.text import Rows, gather
+from minent.tokenizer.sampling import TextSample
+
+_STORED_LAMBDA = {"fewest": 8, "mixed": 4, "likelihood": 0}  # nats per piece in the scores
+_EARLY_BYTES = 192  # of text for each id, in the steps that need not be exact
 
 
 def train(
-    texts: Iterable[str], config: TokenizerConfig | None = None, *, progress: runtime.Reporter = runtime.silent
+    texts: Iterable[str] | TextSample,
+    config: TokenizerConfig | None = None,
+    *,
+    weights: Iterable[float] | None = None,
+    checkpoint: str | Path | None = None,
+    progress: runtime.Reporter = runtime.silent,
 ) -> Any:
     """Learn a tokenizer from texts.
 
-    The texts are read once and held as bytes; peak memory is about 45 times that.
+    The texts are read once. What is held of them is bounded by `config.sample_megabytes`; peak memory is about 14 times
+    what is held (about 45 times the text when `faithful`).
 
     Args:
-        texts: Any iterable of str; an iterator will do.
+        texts: Any iterable of str, an iterator too; or a `TextSample`, which may be the sum of several.
         config: What is wanted; None takes the defaults.
+        weights: How much each text counts, a number above 0 for each; None counts all alike. A source that matters
+            more, or has little text, gets more of the vocabulary by a larger weight.
+        checkpoint: A folder that keeps the state of the run, so that a run that was stopped goes on where it was when
+            it is called again with the same texts and config. What it holds is taken up, and it is left there at the
+            end.
         progress: Told what is being done.
 
     Returns:
         A `Tokenizer`; or, where `config.vocab_size` is a tuple, a tuple of them in the same order, each vocabulary a
-        part of the next larger. A text that holds fewer pieces than were asked for gives a smaller vocabulary, and
-        `vocab_size` says which.
+        part of the next larger. A text that holds fewer pieces than were asked for gives a smaller vocabulary; its
+        `facts` say how many were asked for and found.
 
     Raises:
-        InputError: No character in the texts, a value that is no str, or a lone surrogate; its place is named.
+        InputError: No character in the texts, a value that is no str, or a lone surrogate; its place is named. Or a
+            checkpoint of other texts or another config.
 
     Source:
-        J. Su, kexue.fm/archives/9752; `Trainer` of bytepiece 0.6.3. A step inside a character that the pruning of
-        n-grams removed keeps a finite score here, unless `config.faithful`.
+        The default: frequent substrings, fewest pieces, pruned by their loss in context; docs/tokenizer.md.
+        `config.faithful`: J. Su, kexue.fm/archives/9752; `Trainer` of bytepiece 0.6.3.
 
     Example:
         >>> from minent import samples
@@ -51,57 +66,137 @@ def train(
     config = TokenizerConfig() if config is None else config
     if not isinstance(config, TokenizerConfig):
         raise InputError(f"config is {type(config).__name__}; it takes a TokenizerConfig.")
-    progress(runtime.Progress("read texts", 0, None, "texts"))
-    chunks, text_count = gather(texts, config.normalization, config.isolate_digits)
-    size = len(chunks.buffer)
-    progress(runtime.Progress("read texts", text_count, text_count, "texts"))
-
-    min_count = config.min_count_for(size)
-    progress(runtime.Progress("count n-grams", 0, size, "bytes"))
-    ngrams = lattice.count(chunks, config.order, min_count)
-    progress(runtime.Progress("count n-grams", size, size, "bytes", f"{len(ngrams.scores)} different ones"))
-
-    progress(runtime.Progress("cut into pieces", 0, size, "bytes"))
-    cuts = lattice.cut(chunks, ngrams, ensure_unicode=config.ensure_unicode, floor=not config.faithful)
-    del ngrams  # the largest arrays of the run
-    counted = lexicon.count(cuts)
-    progress(runtime.Progress("cut into pieces", size, size, "bytes", f"{len(counted.pieces)} different ones"))
-
-    lexica = lexicon.prune(
-        counted,
-        sorted(config.sizes, reverse=True),
-        min_count=min_count,
-        max_piece_length=config.max_piece_length,
-        faithful=config.faithful,
-        report=lambda now, wanted: progress(
-            runtime.Progress("prune pieces", now, None, "pieces", f"{wanted} are wanted")
-        ),
-    )
-    by_size = dict(zip(sorted(config.sizes, reverse=True), lexica))
-    made = tuple(_finish(by_size[size], replace(config, vocab_size=size), chunks, text_count) for size in config.sizes)
+    sizes = sorted(set(config.sizes), reverse=True)
+    if config.faithful:
+        if weights is not None or checkpoint is not None or isinstance(texts, TextSample):
+            raise InputError("faithful training takes an iterable of str, and neither weights nor a checkpoint.")
+        parts = [
+            _made(*found, replace(config, vocab_size=size))
+            for size, found in zip(sizes, faithful.train(texts, config, progress))
+        ]
+    else:
+        parts = _fit(texts, config, sizes, weights, checkpoints.Checkpoint(checkpoint, config), progress)
+    by_size = dict(zip(sizes, parts))
+    made = tuple(by_size[size] for size in config.sizes)
     return made if isinstance(config.vocab_size, tuple) else made[0]
 
 
-def _finish(found: Lexicon, config: TokenizerConfig, chunks: Rows, text_count: int) -> Tokenizer:
+def _fit(
+    texts: Iterable[str] | TextSample,
+    config: TokenizerConfig,
+    sizes: list[int],
+    weights: Iterable[float] | None,
+    checkpoint: checkpoints.Checkpoint,
+    progress: runtime.Reporter,
+) -> list[Tokenizer]:
+    """The tokenizers of falling sizes."""
+    if isinstance(texts, TextSample):
+        sample = texts
+    else:
+        sample = checkpoint.sample(texts, weights, progress)
+    if sample.bytes == 0:
+        raise InputError(f"texts holds {sample.texts} texts and no character. Give some text to learn from.")
+    rules = pruning.Rules(config)
+    whole = _weighted(sample, config.balance, 1)
+    part = max(1, sample.held // (_EARLY_BYTES * sizes[0]))
+    early = whole if part == 1 else _weighted(sample, config.balance, part)
+    done, draft, finished = checkpoint.drafts(sample)
+    if draft is None:
+        draft = _first_draft(whole, sample, config, rules, progress)
+        checkpoint.keep(sample, 0, draft, finished)
+    steps = list(pruning.plan(sizes))
+    for number, step in enumerate(steps[done:], start=done):
+        note = f"{len(draft.pieces):,} pieces"
+        progress(runtime.Progress("prune pieces", number, len(steps), "steps", note))
+        if step.verb == "done":
+            finished.append(draft)
+        else:
+            within = set(finished[-1].pieces) if finished else None
+            draft = pruning.take(step, draft, early if step.early else whole, config.objective, rules, within)
+        checkpoint.keep(sample, number + 1, draft, finished)
+    progress(runtime.Progress("prune pieces", len(steps), len(steps), "steps", f"{len(draft.pieces):,} pieces"))
+    return [_finish(draft, sample, whole, replace(config, vocab_size=size)) for draft, size in zip(finished, sizes)]
+
+
+def _weighted(sample: TextSample, balance: float, part: int) -> pruning.Text:
+    blocks, times, weights = sample.rows(part)
+    widths = passes.bytes_per_character(blocks)
+    integers = np.maximum(1, np.rint(16 * weights * np.sqrt(times) * widths**balance))
+    return pruning.Text(blocks, integers.astype(np.int64))
+
+
+def _first_draft(
+    text: pruning.Text, sample: TextSample, config: TokenizerConfig, rules: pruning.Rules, progress: runtime.Reporter
+) -> pruning.Draft:
+    """All strings that may become pieces."""
+    held = sample.held
+    progress(runtime.Progress("count substrings", 0, held, "bytes"))
+    characters = pool.characters(text.blocks)
+    min_count = config.min_count_for(held)
+    found = pool.substrings(
+        text.blocks,
+        characters,
+        pool.kinds_of(characters, rules.may_join),
+        min_count=min_count,
+        longest=config.max_piece_length,
+        cross_lines=config.cross_lines,
+        word_bounded=config.word_bounded,
+        report=lambda level, count: progress(
+            runtime.Progress("count substrings", held * level / (level + 3), held, "bytes", f"{count:,} of {level}")
+        ),
+    )
+    draft = pruning.first_draft(text.blocks, found, characters, min_count, rules)
+    progress(runtime.Progress("count substrings", held, held, "bytes", f"{len(draft.pieces):,} different ones"))
+    return draft
+
+
+def _finish(draft: pruning.Draft, sample: TextSample, text: pruning.Text, config: TokenizerConfig) -> Tokenizer:
+    """Count the uses of the pieces, and score them by it."""
+    times = sample.rows()[1]
+    costs = pruning.costs(draft.counts, config.objective)
+    counts = np.maximum(passes.usage(text.blocks, passes.dictionary(draft.pieces, costs), times), 1)
+    scores = pruning.scores(draft.pieces, counts, _STORED_LAMBDA[config.objective])
+    costs = np.rint(-pruning.GRAIN * scores).astype(np.int64)
+    used = passes.usage(text.blocks, passes.dictionary(draft.pieces, costs), times)
+    facts = {
+        "texts": sample.texts,
+        "bytes": sample.bytes,
+        "sampled": sample.fraction,
+        "min_count": config.min_count_for(sample.held),
+    }
+    return _made(draft.pieces, counts, scores, used, facts, {"texts": sample.digest()}, config)
+
+
+def _made(
+    pieces: list[bytes],
+    counts: np.ndarray,
+    scores: np.ndarray,
+    used: np.ndarray,
+    facts: dict[str, Any],
+    inputs: dict[str, str],
+    config: TokenizerConfig,
+) -> Tokenizer:
     """Give ids by length and bytes, and note what the report will tell."""
-    by_length = sorted(range(len(found.pieces)), key=lambda i: (len(found.pieces[i]), found.pieces[i]))
-    pieces = [found.pieces[i] for i in by_length]
-    counts = found.counts[by_length]
-    scores = lexicon.log_scores(counts, config.faithful)
-    used = lexicon.usage(found, chunks, config.faithful)[by_length]
+    by_length = sorted(range(len(pieces)), key=lambda i: (len(pieces[i]), pieces[i]))
+    pieces, used = [pieces[i] for i in by_length], used[by_length]
+    written = int(used @ np.fromiter(map(len, pieces), dtype=np.int64))
     tokens = int(used.sum())
     facts = {
         "asked_vocab_size": config.vocab_size,
-        "min_count": config.min_count_for(len(chunks.buffer)),
-        "texts": text_count,
-        "bytes": len(chunks.buffer),
+        "found_vocab_size": len(pieces) + SPECIALS,
+        **facts,
         "tokens": tokens,
-        "bytes_per_token": round(len(chunks.buffer) / tokens, 4),
+        "bytes_per_token": round(written / tokens, 4),
         "pieces": _most_used(pieces, used, 60),
     }
-    inputs = {"texts": artifacts.digest_arrays(chunks.buffer)}
     return Tokenizer(
-        pieces, counts, scores, normalization=config.normalization, config=config, facts=facts, inputs=inputs
+        pieces,
+        counts[by_length],
+        scores[by_length],
+        normalization=config.normalization,
+        config=config,
+        facts=facts,
+        inputs=inputs,
     )
 
 
