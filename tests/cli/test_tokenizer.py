@@ -98,3 +98,34 @@ def test_export_to_huggingface_keeps_what_else_is_in_the_folder(tokenizer_folder
     assert run(*export, "--overwrite").code == 0
     names = ["config.json", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
+def test_import_of_counts_takes_a_size_and_texts(tmp_path):
+    (tmp_path / "words.tsv").write_text("the film \t30\nis good\t20\nnever seen\t90\n")
+    (tmp_path / "texts.txt").write_text("the film is good\n" * 9)
+    made = run("tokenizer", "import", tmp_path / "words.tsv", "-o", tmp_path / "plain")
+    assert made == Run(0, f"{tmp_path / 'plain'}: 262 ids\n", "")
+    counted = ("--text", tmp_path / "texts.txt", "--vocab-size", 261)
+    assert run("tokenizer", "import", tmp_path / "words.tsv", "-o", tmp_path / "new", *counted).code == 0
+    assert set(Tokenizer.load(tmp_path / "new").pieces[256:]) == {b"the film ", b"is good"}
+    refused = run("tokenizer", "import", tmp_path / "texts.txt", "-o", tmp_path / "none")
+    assert refused == Run(
+        2,
+        "",
+        f"minent: {tmp_path / 'texts.txt'}, line 1: 'the film is good' is no piece, a tab and a count of 1 or more. "
+        "Mend or delete the line.\n",
+    )
+    assert not (tmp_path / "none").exists()
+    wrong = run("tokenizer", "import", tmp_path / "words.tsv", "-o", tmp_path / "none", "--format", "hugingface")
+    assert wrong.err.endswith("Did you mean 'huggingface'?\n")
+
+
+def test_export_names_what_is_wrong_and_leaves_nothing(tokenizer_folder, tmp_path):
+    wrong = run("tokenizer", "export", tokenizer_folder, "-o", tmp_path / "x", "--format", "ggml")
+    assert (wrong.code, wrong.err.startswith("minent: format is 'ggml'; there is ")) == (2, True)
+    nowhere = run(
+        "tokenizer", "export", tokenizer_folder, "-o", tmp_path / "no" / "x.model", "--format", "sentencepiece"
+    )
+    assert nowhere.code == 2
+    assert "cannot be written (No such file or directory)" in nowhere.err
+    assert not list(tmp_path.iterdir())

@@ -164,15 +164,31 @@ def export(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A model of bytepiece, or its zip.", show_default=False)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A vocabulary of another library.", show_default=False)],
     output: options.Output,
+    format: Annotated[
+        str | None, typer.Option(metavar="NAME", help="bytepiece, counts, huggingface, sentencepiece or tiktoken.")
+    ] = None,
+    vocab_size: Annotated[int | None, typer.Option(metavar="N", help="Most ids; rarer pieces go.")] = None,
+    text: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Count the pieces on these texts.")] = None,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Read a model of bytepiece: the same text gives the same ids as there."""
-    from minent.tokenizer import Tokenizer
+    """Read a model of bytepiece as it is, or make a tokenizer from the pieces and counts of another file.
+
+    FILE may be a model of bytepiece or its zip, lines of piece, tab and count (or of jieba's dictionary), a
+    tokenizer.json, a SentencePiece model or a .tiktoken file. A model of bytepiece without --vocab-size and --text
+    gives the ids that it gives there; what else is read is cut into the likeliest pieces.
+    """
+    from minent import corpus
+    from minent.tokenizer import Tokenizer, formats
 
     options.check_output(output, overwrite)
-    known = Tokenizer.from_bytepiece(file)
+    format = format or formats.vocabulary.guess(file)
+    if format == "bytepiece" and vocab_size is None and not text:
+        known = Tokenizer.from_bytepiece(file)
+    else:
+        texts = list(corpus.read_texts(text)) if text else None
+        known = Tokenizer.from_counts(file, vocab_size, format=format, texts=texts, faithful=format == "bytepiece")
     known.save(output, overwrite=overwrite)
     print(f"{output}: {known.vocab_size:,} ids")
 

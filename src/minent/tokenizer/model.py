@@ -399,6 +399,47 @@ class Tokenizer:
         """
         return cls(**formats.bytepiece.read(Path(path)))
 
+    @classmethod
+    def from_counts(
+        cls,
+        counts: Mapping[bytes | str, int] | str | Path,
+        vocab_size: int | None = None,
+        *,
+        format: str | None = None,
+        texts: Iterable[str] | None = None,
+        faithful: bool = False,
+    ) -> Tokenizer:
+        """Make a tokenizer from pieces and counts: words of a dictionary, or the pieces of another tokenizer.
+
+        The 256 bytes are added, pieces that their own parts beat are dropped, and the rarest give their counts to their
+        parts until the vocabulary fits.
+
+        Args:
+            counts: How often each piece occurs, 1 or more; or a file that says so. A merge list (BPE, tiktoken) says
+                nothing but an order, and its counts are taken to fall as 1 / rank: give `texts` to count them.
+            vocab_size: Most ids, the 256 bytes and 3 special ones counted; None for no limit.
+            format: Of a file: `"counts"` (lines of piece, tab, count; or of piece, space, count, as in jieba),
+                `"huggingface"` (tokenizer.json), `"sentencepiece"`, `"tiktoken"` or `"bytepiece"`. None takes what the
+                name and the beginning of the file show, and lines where they show nothing.
+            texts: What to count the pieces on instead, read twice.
+            faithful: Plain logarithms as scores and NFC, as `convert_to_bytepiece` of bytepiece does.
+
+        Returns:
+            The tokenizer. It cuts texts into the likeliest of these pieces, not as the other tokenizer did.
+
+        Raises:
+            InputError: A piece that is empty or over 1024 bytes, a count below 1, a size below 259, texts without a
+                character or that can be read only once, or a file that is not of its format; the place is named.
+
+        Example:
+            >>> made = Tokenizer.from_counts({"so ": 30, "it ": 20, "so it ": 1, "s": 9, "o": 5, "t": 5, " ": 9})
+            >>> made.tokenize("so it goes")
+            [b'so ', b'it ', b'g', b'o', b'e', b's']
+        """
+        is_file = isinstance(counts, (str, Path))
+        given: Any = formats.vocabulary.read(Path(counts), format) if is_file else counts  # type: ignore[arg-type]
+        return cls(**formats.imported.tokenizer_parts(given, vocab_size, texts, faithful))
+
     def to_bytepiece(self, path: str | Path, *, accept_differences: bool = False) -> None:
         """Write the model file of bytepiece: `export(path, "bytepiece")`.
 

@@ -19,6 +19,7 @@ import tempfile
 import zipfile
 from array import array
 from base64 import b64encode
+from collections import Counter
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -85,6 +86,17 @@ def train(text: str, case: dict) -> dict:
     return {"config": case, "pieces": counts}
 
 
+def convert(text: str) -> dict:
+    """The words of the text and their counts, and what `convert_to_bytepiece` keeps of them."""
+    from bytepiece.bytepiece import convert_to_bytepiece
+
+    words = dict(sorted(Counter(text.split()).items()))
+    with tempfile.TemporaryDirectory() as folder:
+        convert_to_bytepiece(words, f"{folder}/converted.model")
+        entries = json.loads(Path(f"{folder}/converted.model").read_text(encoding="utf-8"))
+    return {"words": words, "pieces": {piece: count for piece, (_, _, count) in entries.items()}}
+
+
 def digest(ids: list[int]) -> str:
     return hashlib.sha256(array("i", ids).tobytes()).hexdigest()
 
@@ -121,6 +133,7 @@ if __name__ == "__main__":
 
     text = sentences()
     (HERE / "text.txt").write_text(text, encoding="utf-8")
+    write("converted.json", convert(text))
     write("trained.json", [train(text, case) for case in CASES])
     small = Tokenizer(str(HERE / "small.model"))
     write("small-ids.json", {string: small.encode(string) for string in STRINGS})

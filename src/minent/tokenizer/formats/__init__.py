@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from minent.errors import InputError, did_you_mean, listing
-from minent.tokenizer.formats import bytepiece, gguf, huggingface, sentencepiece
+from minent.tokenizer.formats import bytepiece, gguf, huggingface, imported, sentencepiece, vocabulary
 from minent.tokenizer.formats.table import table
 
 if TYPE_CHECKING:
     from minent.tokenizer.model import Tokenizer
 
-__all__ = ["EXPORTS", "export", "paths", "table"]
+__all__ = ["EXPORTS", "bytepiece", "export", "imported", "paths", "table", "vocabulary"]
 
 
 class _Format(Protocol):

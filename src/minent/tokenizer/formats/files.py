@@ -57,6 +57,9 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     beside = {path: path.with_name(f".{path.name}.writing-{os.getpid()}") for path in contents}
     folder = next(iter(contents)).parent
     made = not folder.exists()
+    for path in contents:
+        if path.is_dir():
+            raise ArtifactError(f"{path}: cannot be written (a folder is in the way). Choose another place.")
     try:
         folder.mkdir(exist_ok=True)
         for path, content in contents.items():
