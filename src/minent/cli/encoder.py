@@ -28,7 +28,9 @@ def pretrain(
     vectors: Annotated[
         str | None, typer.Option(metavar="DIR", help="Word vectors that the embedding starts from.")
     ] = None,
-    mixer: Annotated[str, typer.Option(metavar="NAME", help="How tokens are mixed: gmlp or attention.")] = "gmlp",
+    mixer: Annotated[
+        str, typer.Option(metavar="NAME", help="How tokens are mixed: gmlp, attention, resmlp and others.")
+    ] = "gmlp",
     dim: Annotated[
         int | None, typer.Option(metavar="N", help="Channels; by default those of the vectors, or 128.")
     ] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from minent.encoders.mixers import MIXERS
+from minent.encoders.mixers.attention import SelfAttention, attention_macs
+from minent.encoders.mixers.interface import Mixer
 from minent.errors import InputError, did_you_mean, listing
 
 PAD_ID, EOS_ID = 0, 2
@@ -24,12 +27,15 @@ class EncoderConfig:
         vocab_size: Ids that the tokenizer makes, the three special ones included.
         dim: Channels of the residual stream; a multiple of `heads`.
         layers: Number of blocks.
-        max_length: The longest row of tokens.
+        max_length: The longest row of tokens that training makes, and that a mixer with weights over tokens takes.
         expansion: Inner width of the channel mixing, in units of `dim`.
-        heads: Heads of attention, or groups of channels with their own Toeplitz weights.
-        tiny_attention: Width of a single attention head in each gate of `gmlp` (aMLP); 0 for none.
+        heads: Heads of attention, or groups of channels with their own weights over tokens.
+        tiny_attention: Width of a single attention head beside the mixer, or in the gate of `gmlp`; 0 for none.
         prompt_slots: Embedding rows that stand ready for prompts.
         dropout: Share of a block's update that is dropped in training.
+        variant: The form of a mixer that has several, a name in its `variants`; empty for the first of them.
+        causal: No token sees a later one: the encoder is pretrained to say the next token.
+        kernel_size: Tokens that a kernel of the convolutional mixers covers, an odd number.
 
     Raises:
         InputError: An unknown mixer, or a number that cannot be met.
@@ -38,7 +44,7 @@ class EncoderConfig:
         >>> EncoderConfig(mixer="gmpl", vocab_size=4000)
         Traceback (most recent call last):
             ...
-        minent.errors.InputError: mixer is 'gmpl'; it takes one of 'attention', 'gmlp'. Did you mean 'gmlp'?
+        minent.errors.InputError: mixer is 'gmpl'; it takes one of 'attention', ... 'hypermixer'. Did you mean 'gmlp'?
     """
 
     mixer: str = "gmlp"
@@ -51,12 +57,16 @@ class EncoderConfig:
     tiny_attention: int = 0
     prompt_slots: int = 16
     dropout: float = 0.0
+    variant: str = ""
+    causal: bool = False
+    kernel_size: int = 15
 
     def __post_init__(self) -> None:
         if self.mixer not in MIXERS:
             hint = did_you_mean(self.mixer, MIXERS)
-            raise InputError(f"mixer is {self.mixer!r}; it takes one of {listing(MIXERS)}.{hint}")
-        least = {"vocab_size": 4, "dim": 2, "layers": 1, "max_length": 2, "expansion": 1, "heads": 1}
+            raise InputError(f"mixer is {self.mixer!r}; it takes one of {listing(MIXERS, limit=99)}.{hint}")
+        self._check_form(MIXERS[self.mixer])
+        least = {"vocab_size": 4, "dim": 2, "layers": 1, "max_length": 2, "expansion": 1, "heads": 1, "kernel_size": 1}
         for name, bound in (least | {"tiny_attention": 0, "prompt_slots": 0}).items():
             if getattr(self, name) < bound:
                 raise InputError(f"{name} is {getattr(self, name)}; it takes a whole number of {bound} or more.")
@@ -65,13 +75,28 @@ class EncoderConfig:
                 f"dim is {self.dim} and heads is {self.heads}; each head takes an even number of channels, so choose "
                 f"a dim that 2 * heads = {2 * self.heads} divides."
             )
-        if self.tiny_attention % 2 or (self.tiny_attention and self.mixer != "gmlp"):
+        if self.tiny_attention % 2:
+            raise InputError(f"tiny_attention is {self.tiny_attention}; it takes an even number of channels.")
+        if self.kernel_size % 2 == 0:
             raise InputError(
-                f"tiny_attention is {self.tiny_attention} with mixer {self.mixer!r}; it takes an even width, "
-                f"and only 'gmlp' has a gate to add it to."
+                f"kernel_size is {self.kernel_size}; it takes an odd number, so that a kernel has a middle."
             )
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout is {self.dropout}; it takes a share from 0 to below 1.")
+
+    def _check_form(self, mixer: type[Mixer]) -> None:
+        variants = mixer.variants
+        if self.variant and self.variant not in variants:
+            known = (
+                f"it takes one of {listing(variants)}" if variants else "this mixer has no variants, so leave it out"
+            )
+            hint = did_you_mean(self.variant, variants)
+            raise InputError(f"variant is {self.variant!r} with mixer {self.mixer!r}; {known}.{hint}")
+        if self.causal and (reason := mixer.why_not_causal(self.variant)):
+            able = [name for name, other in MIXERS.items() if not other.why_not_causal()]
+            raise InputError(
+                f"mixer {self.mixer!r} has no causal form: {reason}. Choose one that has: {listing(able, limit=99)}."
+            )
 
     def macs_per_token(self) -> int:
         """Multiply-adds of one forward pass through the blocks, per token, at full length.
@@ -80,37 +105,50 @@ class EncoderConfig:
             >>> EncoderConfig(vocab_size=8000).macs_per_token()
             524288
         """
-        mixer = MIXERS[self.mixer]
+        mixer, tiny = MIXERS[self.mixer], 0
         channels = 0 if mixer.mixes_channels else 2 * self.expansion * self.dim**2
-        return self.layers * (mixer.macs_per_token(self) + channels)
+        if not mixer.gates_attention:
+            tiny = attention_macs(self.dim, self.dim, self.tiny_attention, self.max_length)
+        return self.layers * (mixer.macs_per_token(self) + channels + tiny)
 
 
 class Block(nn.Module):
     """`x + mix(norm(x))`, then `x + mlp(norm(x))` unless the mixer already mixes channels.
 
+    Some mixers have the MLP before them; the norms, too, are theirs to choose. A tiny attention head, where one is
+    wanted, adds to what the mixer finds.
+
     Args:
         config: The encoder's config.
+        layer: Which block of the encoder this is, from 0.
     """
 
-    def __init__(self, config: EncoderConfig) -> None:
+    def __init__(self, config: EncoderConfig, layer: int = 0) -> None:
         super().__init__()
-        mixer = MIXERS[config.mixer]
-        self.norm = nn.LayerNorm(config.dim)
-        self.mixer = mixer(config)
-        self.channels: nn.Sequential | None = None
-        if not mixer.mixes_channels:
-            inner = config.expansion * config.dim
-            self.channels = nn.Sequential(
-                nn.LayerNorm(config.dim), nn.Linear(config.dim, inner), nn.GELU(), nn.Linear(inner, config.dim)
-            )
+        kind = MIXERS[config.mixer]
+        self.norm = kind.token_norm(config)
+        self.mixer: Mixer = kind(config, layer)
+        self.channels = None if kind.mixes_channels else kind.channel_mlp(config)
+        self.attention: SelfAttention | None = None
+        if config.tiny_attention and not kind.gates_attention:
+            self.attention = SelfAttention(config.dim, config.dim, 1, config.tiny_attention, config.causal)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
         """Update `hidden (batch, length, dim)`."""
-        hidden = hidden + self.dropout(self.mixer(self.norm(hidden), mask))
-        if self.channels is not None:
-            hidden = hidden + self.dropout(self.channels(hidden))
-        return hidden
+        if not self.mixer.channels_first:
+            return self._mix_channels(self._mix_tokens(hidden, mask))
+        return self._mix_tokens(self._mix_channels(hidden), mask)
+
+    def _mix_tokens(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        inputs = self.norm(hidden)
+        update = self.mixer(inputs, mask)
+        if self.attention is not None:
+            update = update + self.attention(inputs, mask)
+        return hidden + self.dropout(update)
+
+    def _mix_channels(self, hidden: Tensor) -> Tensor:
+        return hidden if self.channels is None else hidden + self.dropout(self.channels(hidden))
 
 
 class Encoder(nn.Module):
@@ -137,7 +175,7 @@ class Encoder(nn.Module):
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size + 1 + config.prompt_slots, config.dim)
         self.enter = nn.LayerNorm(config.dim)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.layers))
         self.leave = nn.LayerNorm(config.dim)
         self.output_bias = nn.Parameter(torch.zeros(config.vocab_size))
         nn.init.normal_(self.embedding.weight, std=EMBEDDING_STD)
@@ -163,23 +201,55 @@ class Encoder(nn.Module):
             `hidden`, float `(batch, length, dim)`. What stands at padding means nothing.
 
         Raises:
-            InputError: Rows longer than `max_length`, or a mask of another shape.
+            InputError: Rows beyond the reach of the mixer, or a mask of another shape.
         """
         return self.leave(self.states(inputs, mask)[-1])
 
     def states(self, inputs: Tensor, mask: Tensor) -> list[Tensor]:
         """Return the residual stream before the first block and after each one, for what `forward` takes."""
-        if inputs.shape[1] > self.config.max_length or mask.shape != inputs.shape[:2]:
-            raise InputError(
-                f"a batch of shape {tuple(inputs.shape)} with a mask of {tuple(mask.shape)}; rows hold up to "
-                f"{self.config.max_length} tokens (max_length), and the mask one value for each. Cut the rows first."
-            )
+        self._check(inputs, mask)
         embeddings = inputs if inputs.is_floating_point() else self.embedding(inputs)
+        order = None
+        if self._mixer.counts_places and bool((mask[:, 1:] & ~mask[:, :-1]).any()):
+            order = mask.int().argsort(dim=1, descending=True, stable=True)  # each row from its first real token on
+            embeddings, mask = _reordered(embeddings, order), mask.gather(1, order)
         states = [self.enter(embeddings)]
         for block in self.blocks:
             states.append(block(states[-1], mask))
-        return states
+        return states if order is None else [_reordered(state, order.argsort(dim=1)) for state in states]
+
+    def folded(self) -> Encoder:
+        """Return an equal encoder in the cheapest form for use, no longer for training (`repmlp` alone differs)."""
+        folded = copy.deepcopy(self).eval()
+        for block in folded.blocks:
+            assert isinstance(block, Block)
+            block.mixer = block.mixer.folded()
+        return folded
+
+    @property
+    def _mixer(self) -> Mixer:
+        block = self.blocks[0]
+        assert isinstance(block, Block)
+        return block.mixer
+
+    def _check(self, inputs: Tensor, mask: Tensor) -> None:
+        length, reach = inputs.shape[1], self.config.max_length
+        if mask.shape != inputs.shape[:2]:
+            raise InputError(
+                f"a batch of shape {tuple(inputs.shape)} with a mask of {tuple(mask.shape)}; the mask takes one value "
+                f"for each token."
+            )
+        if self._mixer.bounded and length > reach:
+            raise InputError(
+                f"a batch of shape {tuple(inputs.shape)} has rows of {length} tokens, but mixer {self.config.mixer!r} "
+                f"has weights for rows of up to {reach} tokens (max_length). Cut the rows, or pretrain with a larger "
+                f"max_length."
+            )
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores of every id of the vocabulary, `(..., vocab_size)`, through the tied embedding."""
         return F.linear(hidden, self.embedding.weight[: self.config.vocab_size], self.output_bias)
+
+
+def _reordered(hidden: Tensor, order: Tensor) -> Tensor:
+    return hidden.gather(1, order[:, :, None].expand_as(hidden))

@@ -15,6 +15,7 @@ from torch import Tensor
 from minent import artifacts
 from minent.encoders import masking
 from minent.encoders.evaluation import masked_losses
+from minent.encoders.mixers import MIXERS
 from minent.encoders.plan import PretrainConfig, planned_steps
 from minent.encoders.pretrained import load_weights, weights_of
 from minent.encoders.session import SHARDS, Map, backward
@@ -110,7 +111,8 @@ class Run:
         def share(part: masking.Masked) -> Tensor:
             return masked_losses(self.encoder, part).sum() / max(1, len(batch.places))
 
-        in_turn = map if self.encoder.config.dropout else parallel  # dropout draws from torch's one generator
+        ordered = self.encoder.config.dropout or MIXERS[self.encoder.config.mixer].keeps_statistics
+        in_turn = map if ordered else parallel  # torch has one generator, and statistics run from part to part
         loss = backward(in_turn, list(self.encoder.parameters()), share, batch.split(SHARDS))
         torch.nn.utils.clip_grad_norm_(self.encoder.parameters(), 1.0)
         self.optimiser.step()

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from minent.encoders.mixers.interface import Mixer
+
 if TYPE_CHECKING:
     from minent.encoders.skeleton import EncoderConfig
 
@@ -25,6 +27,7 @@ class SelfAttention(nn.Module):
         out_dim: Channels out.
         heads: Number of heads.
         head_dim: Channels of one head, even.
+        causal: Hide later tokens from earlier ones.
 
     Source:
         Vaswani et al. (2017), arXiv 1706.03762; J. Su et al. (2021), arXiv 2104.09864 (rotary positions).
@@ -35,9 +38,9 @@ class SelfAttention(nn.Module):
         torch.Size([2, 3, 6])
     """
 
-    def __init__(self, in_dim: int, out_dim: int, heads: int, head_dim: int) -> None:
+    def __init__(self, in_dim: int, out_dim: int, heads: int, head_dim: int, causal: bool = False) -> None:
         super().__init__()
-        self.heads, self.head_dim = heads, head_dim
+        self.heads, self.head_dim, self.causal = heads, head_dim, causal
         self.project = nn.Linear(in_dim, 3 * heads * head_dim, bias=False)
         self.out = nn.Linear(heads * head_dim, out_dim, bias=False)
 
@@ -46,28 +49,52 @@ class SelfAttention(nn.Module):
         batch, length, _ = inputs.shape
         split = self.project(inputs).view(batch, length, 3, self.heads, self.head_dim)
         queries, keys, values = split.permute(2, 0, 3, 1, 4)
-        visible = mask | ~mask.any(dim=1, keepdim=True)  # a row of nothing but padding sees itself, and stays finite
         mixed = F.scaled_dot_product_attention(
-            _rotate(queries), _rotate(keys), values, attn_mask=visible[:, None, None, :]
+            rotate(queries), rotate(keys), values, attn_mask=visible(mask, self.causal)
         )
         return self.out(mixed.transpose(1, 2).reshape(batch, length, -1))
 
 
-def _rotate(vectors: Tensor) -> Tensor:
+def attention_macs(in_dim: int, out_dim: int, width: int, length: int) -> int:
+    """Multiply-adds of one forward pass per token, `width` being that of all heads together."""
+    return width * (3 * in_dim + out_dim + 2 * length)
+
+
+def visible(mask: Tensor, causal: bool) -> Tensor:
+    """Which tokens each one sees, bool, to be broadcast to `(batch, heads, length, length)`.
+
+    What would see nothing sees something harmless, and stays finite: padding itself, or all of a row without a token.
+
+    Example:
+        >>> visible(torch.tensor([[True, True, False]]), causal=True)[0, 0].int().tolist()
+        [[1, 0, 0], [1, 1, 0], [1, 1, 1]]
+    """
+    if not causal:
+        return (mask | ~mask.any(dim=1, keepdim=True))[:, None, None, :]
+    places = torch.arange(mask.shape[1], device=mask.device)
+    earlier = places[None, :] < places[:, None]
+    return ((mask[:, None, :] & earlier) | (places[None, :] == places[:, None]))[:, None]
+
+
+def rotate(vectors: Tensor) -> Tensor:
     """Turn each pair of channels by an angle that grows with the position."""
     length, dim = vectors.shape[-2:]
     exponents = torch.arange(0, dim, 2, device=vectors.device) / dim
     angles = torch.arange(length, device=vectors.device)[:, None] * ROTARY_BASE**-exponents
-    cosine, sine = angles.cos(), angles.sin()
+    cosine, sine = angles.cos().to(vectors.dtype), angles.sin().to(vectors.dtype)
     first, second = vectors.chunk(2, dim=-1)
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
 
 
-class Attention(SelfAttention):
+class Attention(SelfAttention, Mixer):
     """The `attention` mixer: `config.heads` heads that share `config.dim` channels.
 
     Args:
         config: The encoder's config.
+        layer: Which block it stands in.
+
+    Source:
+        See `SelfAttention`.
 
     Example:
         >>> from minent.encoders import EncoderConfig
@@ -75,12 +102,9 @@ class Attention(SelfAttention):
         8
     """
 
-    mixes_channels = False
+    def __init__(self, config: EncoderConfig, layer: int = 0) -> None:
+        super().__init__(config.dim, config.dim, config.heads, config.dim // config.heads, config.causal)
 
-    def __init__(self, config: EncoderConfig) -> None:
-        super().__init__(config.dim, config.dim, config.heads, config.dim // config.heads)
-
-    @staticmethod
-    def macs_per_token(config: EncoderConfig) -> int:
-        """Multiply-adds of one forward pass per token, at full length."""
-        return 4 * config.dim**2 + 2 * config.max_length * config.dim
+    @classmethod
+    def macs_per_token(cls, config: EncoderConfig) -> int:
+        return attention_macs(config.dim, config.dim, config.dim, config.max_length)

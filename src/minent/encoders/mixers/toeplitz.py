@@ -18,6 +18,7 @@ class Toeplitz(nn.Module):
     Args:
         heads: Groups of channels, each with its own weights.
         max_length: The longest input.
+        causal: Use the weights of earlier tokens and of the token itself alone.
 
     Source:
         J. Su, kexue.fm/archives/8431 (token mixing by a learned matrix); Liu et al. (2021), arXiv 2105.08050.
@@ -29,9 +30,9 @@ class Toeplitz(nn.Module):
         [2.0, 3.0, 0.0]
     """
 
-    def __init__(self, heads: int, max_length: int) -> None:
+    def __init__(self, heads: int, max_length: int, causal: bool = False) -> None:
         super().__init__()
-        self.heads, self.max_length = heads, max_length
+        self.heads, self.max_length, self.causal = heads, max_length, causal
         self.weight = nn.Parameter(torch.empty(heads, 2 * max_length - 1))
         self.reset_parameters()
 
@@ -50,4 +51,5 @@ class Toeplitz(nn.Module):
     def matrix(self, length: int) -> Tensor:
         """The weights as `(heads, length, length)`: row `i` is the slice of weights that starts at distance `-i`."""
         window = self.weight[:, self.max_length - length : self.max_length + length - 1]
-        return window.unfold(1, length, 1).flip(1)
+        square = window.unfold(1, length, 1).flip(1)
+        return square.tril() if self.causal else square
