@@ -65,7 +65,7 @@ def test_stats_measures_texts(tokenizer_folder):
     size = sum(len(line.encode()) for line in TEXTS.splitlines())
     tokens = sum(known.count(line) for line in TEXTS.splitlines())
     assert shown["vocab_size"] == str(known.vocab_size)
-    assert (shown["here: texts"], shown["here: bytes"], shown["here: tokens"]) == ("4", str(size), str(tokens))
+    assert (shown["stdin: texts"], shown["stdin: bytes"], shown["stdin: tokens"]) == ("4", str(size), str(tokens))
 
 
 def test_export_and_import_go_round(tokenizer_folder, tmp_path):
@@ -129,3 +129,43 @@ def test_export_names_what_is_wrong_and_leaves_nothing(tokenizer_folder, tmp_pat
     assert nowhere.code == 2
     assert "cannot be written (No such file or directory)" in nowhere.err
     assert not list(tmp_path.iterdir())
+
+
+def test_train_takes_the_options_of_the_trainer(tmp_path):
+    text = "def f(x):\n    return x + 12\n\n" * 40 + "the cat sat on the mat\n" * 40
+    made = run(
+        *("tokenizer", "train", "-", "--vocab-size", 320, "--vocab-size", 280, "--whole-files", "--isolate-digits"),
+        *("--force", "mat\u00e9", "--block", "the ", "--balance", 0.5, "--objective", "mixed", "-o", tmp_path / "t"),
+        stdin=text,
+    )
+    assert (made.code, made.err) == (0, "")
+    assert made.out.splitlines()[0].startswith(f"{tmp_path / 't-320'}: ")
+    large, small = (Tokenizer.load(tmp_path / f"t-{size}") for size in (320, 280))
+    assert set(small.pieces) <= set(large.pieces)
+    assert "mat\u00e9".encode() in small.pieces
+    assert b"the " not in large.pieces
+    assert not any(b"12" in piece for piece in large.pieces)
+    assert not (tmp_path / "t.partial").exists()
+
+
+def test_train_leaves_a_foreign_partial_folder_alone(tmp_path):
+    (tmp_path / "t.partial").mkdir()
+    (tmp_path / "t.partial" / "mine.txt").write_text("mine")
+    refused = run("tokenizer", "train", "-", "-o", tmp_path / "t", stdin="so it goes\n")
+    assert refused.code == 2
+    assert "t.partial: unfinished work goes there, but it holds 'mine.txt'" in refused.err
+    assert (tmp_path / "t.partial" / "mine.txt").exists()
+
+
+def test_stats_describes_pieces_and_each_file(tokenizer_folder, tmp_path):
+    (tmp_path / "a.txt").write_text("the film 猫\n", encoding="utf-8")
+    (tmp_path / "b.txt").write_text("the film\n", encoding="utf-8")
+    made = run("tokenizer", "stats", tokenizer_folder, tmp_path / "a.txt", tmp_path / "b.txt")
+    shown = dict(line.split("\t") for line in made.out.splitlines())
+    known = Tokenizer.load(tokenizer_folder)
+    assert shown["length bytes"] == "128"
+    assert int(shown["script Latin"]) > 100
+    assert len(json.loads(shown["longest 1"])) > 3
+    assert shown[f"{tmp_path / 'a.txt'}: characters_of_bytes"] == "1"
+    assert shown[f"{tmp_path / 'b.txt'}: coverage"] == "1.0"
+    assert shown[f"{tmp_path / 'b.txt'}: tokens"] == str(known.count("the film"))

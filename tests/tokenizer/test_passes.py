@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minent.tokenizer import TokenizerConfig, passes, pruning
+from minent.tokenizer import TokenizerConfig, passes, pruning, search
 from tests.tokenizer import reference
 from tests.tokenizer.test_pool import blocks_of
 
@@ -18,10 +18,10 @@ TEXTS = st.lists(st.text("abc\né猫", min_size=1, max_size=10).map(str.encode),
 PIECES = st.dictionaries(st.text("abc\né猫", min_size=1, max_size=4).map(str.encode), st.integers(1, 400), max_size=14)
 
 
-def known_of(drawn: dict[bytes, int]) -> tuple[dict[bytes, int], passes.Dictionary]:
+def known_of(drawn: dict[bytes, int]) -> tuple[dict[bytes, int], search.Dictionary]:
     costs = dict.fromkeys(BYTES, 500) | drawn
     pieces = sorted(costs)
-    return costs, passes.dictionary(pieces, np.array([costs[piece] for piece in pieces]))
+    return costs, search.dictionary(pieces, np.array([costs[piece] for piece in pieces]))
 
 
 @given(TEXTS, PIECES, st.data())

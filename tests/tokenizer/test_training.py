@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from minent import artifacts
 from minent.errors import InputError
-from minent.tokenizer import TokenizerConfig, lexicon, train
+from minent.tokenizer import TextSample, Tokenizer, TokenizerConfig, checkpoints, lexicon, train
 from minent.tokenizer.text import chunks
 from tests.tokenizer import reference
 from tests.tokenizer.reference import sentences
@@ -191,3 +191,190 @@ def test_broken_bytes_are_learned_from_as_bytes():
     made = train([text], TokenizerConfig(vocab_size=300))
     assert made.decode_bytes(made.encode(text)).decode("utf-8", "surrogateescape") == text
     assert len(made.encode(text)) < len(text) / 2
+
+
+# --- the options of the default trainer -------------------------------------------------------------------------------
+
+
+def digest_of(made, folder) -> str:
+    made.save(folder)
+    return artifacts.read_manifest(folder).digest
+
+
+CODE = ["def f(x):\n    if x == 12:\n        return x + 345\n", "for i in range(12):\n    print(i)\n"] * 60
+
+
+def test_a_smaller_vocabulary_than_asked_for_is_counted(texts):
+    made = train(texts[:100], TokenizerConfig(vocab_size=5_000))
+    assert made.facts["asked_vocab_size"] == 5_000
+    assert made.facts["found_vocab_size"] == made.vocab_size < 5_000
+
+
+def test_pieces_cross_lines_only_where_they_may():
+    crossing, bounded = (train(CODE, TokenizerConfig(vocab_size=400, cross_lines=flag)) for flag in (True, False))
+    assert any(b"\n" in piece.rstrip(b"\n") for piece in crossing.pieces)
+    assert not any(b"\n" in piece.rstrip(b"\n") for piece in bounded.pieces)
+
+
+def test_word_bounded_pieces_hold_one_word(texts):
+    made = train(texts, TokenizerConfig(vocab_size=400, word_bounded=True))
+    inner = [piece.decode().lstrip() for piece in made.pieces[256:]]
+    assert not any(character.isspace() for text in inner for character in text)
+    assert any(piece.startswith(b" ") for piece in made.pieces[256:])
+
+
+def test_forced_and_blocked_pieces(texts):
+    config = {"vocab_size": 400}
+    plain = train(texts, TokenizerConfig(**config))
+    blocked = max(plain.pieces, key=lambda piece: len(piece) * len(piece.decode(errors="ignore")))
+    made = train(texts, TokenizerConfig(**config, forced=("<猫咪>", "zz"), blocked=(blocked.decode(), "坐")))
+    assert {"<猫咪>".encode(), b"zz", "咪".encode()} <= set(made.pieces)
+    assert blocked not in made.pieces
+    assert not any("坐".encode() in piece for piece in made.pieces)
+    assert made.tokenize("<猫咪>") == ["<猫咪>".encode()]
+
+
+def words_of(letters: str, count: int) -> list[str]:
+    """Texts of words drawn, some far more often than others, from a hundred words of these letters."""
+    rng = np.random.default_rng(len(letters))
+    words = ["".join(rng.choice(list(letters), 5)) for _ in range(100)]
+    chances = 1 / np.arange(2, 102)
+    return [" ".join(rng.choice(words, 12, p=chances / chances.sum())) for _ in range(count)]
+
+
+def counts_of(one: list[str], other: list[str], weights=None, **config) -> tuple[int, int]:
+    made = train(one + other, TokenizerConfig(vocab_size=340, **config), weights=weights)
+    return sum(map(made.count, one)), sum(map(made.count, other))
+
+
+def test_weights_move_pieces_to_their_texts():
+    one, other = words_of("abcdef", 300), words_of("uvwxyz", 300)
+    left = counts_of(one, other, [9.0] * 300 + [1.0] * 300)
+    even = counts_of(one, other)
+    right = counts_of(one, other, [1.0] * 300 + [9.0] * 300)
+    assert left[0] < even[0] < right[0]
+    assert left[1] > even[1] > right[1]
+
+
+def test_balance_moves_pieces_to_scripts_of_many_bytes():
+    narrow, wide = words_of("abcdef", 300), words_of("猫坐在垫子上", 300)
+    level, tilted = counts_of(narrow, wide, balance=0.0), counts_of(narrow, wide, balance=3.0)
+    assert level[0] < tilted[0]
+    assert level[1] > tilted[1]
+
+
+@pytest.mark.parametrize("objective", ["fewest", "mixed", "likelihood"])
+def test_scores_are_whole_parts_of_a_nat_and_rank_the_objectives(texts, objective):
+    made = train(texts, TokenizerConfig(vocab_size=400, objective=objective))
+    assert (made.scores * 256 == np.rint(made.scores * 256)).all()
+    characters = [piece for piece in made.pieces[256:] if len(piece.decode()) == 1]
+    assert characters
+    for piece in characters:
+        assert made.scores[made.piece_to_id(piece) - 3] >= sum(made.scores[byte] for byte in piece)
+
+
+def test_fewest_pieces_are_fewer_than_the_likeliest(texts):
+    tokens = {
+        objective: train(texts, TokenizerConfig(vocab_size=400, objective=objective)).facts["tokens"]
+        for objective in ("fewest", "likelihood")
+    }
+    assert tokens["fewest"] < tokens["likelihood"]
+
+
+def test_neither_order_nor_spreading_nor_threads_change_the_digest(tmp_path, monkeypatch):
+    texts = [f"{sentence} {i}" for i, sentence in enumerate(sentences(8_000))]
+    config = TokenizerConfig(vocab_size=600)
+    one, other = TextSample(), TextSample()
+    one.add(texts[5_000:])
+    other.add(texts[:5_000][::-1])
+    monkeypatch.setenv("MINENT_THREADS", "1")
+    alone = digest_of(train(texts, config), tmp_path / "alone")
+    monkeypatch.setenv("MINENT_THREADS", "3")
+    assert digest_of(train(texts[::-1], config), tmp_path / "reversed") == alone
+    assert digest_of(train(one + other, config), tmp_path / "merged") == alone
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.mark.parametrize("stop_at", [(0, "read texts"), (3, "read texts"), (2, "prune pieces"), (5, "prune pieces")])
+def test_a_stopped_run_goes_on_to_the_same_digest(tmp_path, monkeypatch, stop_at):
+    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
+    texts, config = sentences(2_000), TokenizerConfig(vocab_size=(400, 330))
+    seen = []
+
+    def stop(event):
+        seen.append(event.stage)
+        if (seen.count(event.stage) - 1, event.stage) == stop_at:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train(texts, config, checkpoint=tmp_path / "state", progress=stop)
+    resumed = train(texts, config, checkpoint=tmp_path / "state")
+    fresh = train(texts, config)
+    for number, (one, other) in enumerate(zip(resumed, fresh)):
+        assert digest_of(one, tmp_path / f"resumed{number}") == digest_of(other, tmp_path / f"fresh{number}")
+
+
+def test_a_resumed_run_does_not_begin_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
+    texts, config = sentences(1_000), TokenizerConfig(vocab_size=400)
+    train(texts, config, checkpoint=tmp_path / "state")
+    events = []
+    train(texts, config, checkpoint=tmp_path / "state", progress=events.append)
+    assert "count substrings" not in {event.stage for event in events}
+    with pytest.raises(InputError, match="is the checkpoint of other texts or another config"):
+        train(texts, TokenizerConfig(vocab_size=401), checkpoint=tmp_path / "state")
+
+
+def test_a_large_text_is_sampled(monkeypatch):
+    texts = [f"{sentence} {i}" for i, sentence in enumerate(sentences(60_000))]
+    made = train(texts, TokenizerConfig(vocab_size=400, sample_megabytes=1))
+    assert made.facts["sampled"] == 0.25
+    assert made.facts["texts"] == 60_000
+    whole = train(texts, TokenizerConfig(vocab_size=400))
+    assert sum(map(made.count, texts[:500])) < 1.03 * sum(map(whole.count, texts[:500]))
+
+
+def test_the_config_survives_saving(tmp_path, texts):
+    config = TokenizerConfig(vocab_size=300, forced=("zz",), blocked=("th",), objective="mixed", balance=0.5)
+    made = train(texts, config)
+    made.save(tmp_path / "saved")
+    assert Tokenizer.load(tmp_path / "saved").config == config
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"objective": "fewer"}, "Did you mean 'fewest'?"),
+        ({"balance": -1}, "balance is -1"),
+        ({"forced": ("a\0b",)}, "neither NUL nor"),
+        ({"forced": ("a" * 40,)}, "at most max_piece_length=36 bytes"),
+        ({"forced": "word"}, "it takes a tuple of texts"),
+        ({"forced": ("ab",), "blocked": ("ab",)}, "'ab' is forced and blocked"),
+        ({"forced": ("猫a",), "blocked": ("猫",)}, "'猫' is forced and blocked"),
+        ({"blocked": ("a",)}, "a single byte"),
+        ({"ensure_unicode": False}, "Give faithful=True too"),
+        ({"sample_megabytes": 0}, "sample_megabytes is 0"),
+    ],
+)
+def test_bad_options_are_named(change, message):
+    with pytest.raises(InputError) as caught:
+        TokenizerConfig(**change)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [([1.0], "weights holds 1 numbers"), ([1.0] * 3, "more numbers than"), ([1.0, 0.0], "the weight of texts[1] is 0")],
+)
+def test_bad_weights_are_named(weights, message):
+    with pytest.raises(InputError) as caught:
+        train(["one", "two"], weights=weights)
+    assert message in str(caught.value)
+
+
+def test_faithful_training_takes_no_weights():
+    with pytest.raises(InputError, match="neither weights nor a checkpoint"):
+        train(["one"], TokenizerConfig(faithful=True), weights=[1.0])

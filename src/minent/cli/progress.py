@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,24 +32,34 @@ def bars() -> Iterator[Reporter]:
     )
     with rich_progress.Progress(*columns, console=Console(stderr=True), refresh_per_second=4) as drawing:
         tasks: dict[str, rich_progress.TaskID] = {}
+        begun: dict[str, float] = {}
 
         def report(event: Progress) -> None:
             if event.stage not in tasks:
                 tasks[event.stage] = drawing.add_task(event.stage, total=event.total, figures="")
-            drawing.update(tasks[event.stage], completed=event.done, total=event.total, figures=figures(event))
+                begun[event.stage] = time.monotonic()
+            shown = figures(event, time.monotonic() - begun[event.stage])
+            drawing.update(tasks[event.stage], completed=event.done, total=event.total, figures=shown)
 
         yield report
 
 
-def figures(event: Progress) -> str:
-    """What stands beside a bar.
+def figures(event: Progress, seconds: float = 0.0) -> str:
+    """What stands beside a bar; of bytes also how many go through in a second, once there are some seconds.
 
     Example:
         >>> figures(Progress("pretrain", 1200, 2000, "steps", "loss 2.31"))
         '1,200/2,000 steps, loss 2.31'
         >>> figures(Progress("read", 12, unit="texts"))
         '12 texts'
+        >>> figures(Progress("read", 12_300_000, unit="bytes"), seconds=2)
+        '12.3 MB, 6.2 MB/s'
     """
-    total = "" if event.total is None else f"/{event.total:,.0f}"
-    note = f", {event.note}" if event.note else ""
-    return f"{event.done:,.0f}{total} {event.unit}{note}"
+    if event.unit == "bytes":
+        total = "" if event.total is None else f"/{event.total / 1e6:,.1f}"
+        rate = f", {event.done / 1e6 / seconds:,.1f} MB/s" if event.done and seconds > 0.1 else ""
+        count = f"{event.done / 1e6:,.1f}{total} MB{rate}"
+    else:
+        total = "" if event.total is None else f"/{event.total:,.0f}"
+        count = f"{event.done:,.0f}{total} {event.unit}"
+    return f"{count}, {event.note}" if event.note else count

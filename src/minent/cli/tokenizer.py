@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from minent.cli import options, progress
+from minent.cli import options, progress, work
 from minent.errors import InputError
 
 app = typer.Typer(help="Learn a tokenizer from text; text to ids and back.", rich_markup_mode=None)
@@ -22,36 +23,74 @@ def train(
     files: options.Files,
     output: options.Output,
     vocab_size: Annotated[
-        int, typer.Option(metavar="N", help="Most ids, the 256 bytes and 3 special ones counted.")
-    ] = 32_000,
-    order: Annotated[int, typer.Option(metavar="N", help="Longest byte n-gram, 2 to 7.")] = 6,
+        list[int], typer.Option(metavar="N", help="Most ids; given again: nested tokenizers, in DIR-N.")
+    ] = [32_000],  # noqa: B006
+    whole_files: Annotated[
+        bool, typer.Option("--whole-files", help="Lines belong together: pieces may hold line ends and indents.")
+    ] = False,
+    objective: Annotated[
+        str, typer.Option(metavar="fewest|mixed|likelihood", help="The best way to write a text.")
+    ] = "fewest",
+    balance: Annotated[
+        float | None, typer.Option(metavar="X", help="The larger, the more pieces for scripts of many bytes.")
+    ] = None,
     min_count: Annotated[int | None, typer.Option(metavar="N", help="Least count of a piece.")] = None,
+    max_piece_length: Annotated[int, typer.Option(metavar="N", help="Longest piece, in bytes.")] = 36,
     isolate_digits: Annotated[bool, typer.Option("--isolate-digits", help="Every digit is a piece.")] = False,
+    word_bounded: Annotated[bool, typer.Option("--word-bounded", help="No piece reaches into a second word.")] = False,
+    force: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="This becomes a piece; repeatable.")] = None,
+    block: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="This becomes none; repeatable.")] = None,
     normalization: Annotated[str, typer.Option(metavar="none|nfc", help="What to do with a text first.")] = "none",
+    sample_megabytes: Annotated[int, typer.Option(metavar="N", help="Most text to learn from; more is sampled.")] = 128,
     faithful: Annotated[bool, typer.Option("--faithful", help="Train as bytepiece 0.6.3 does.")] = False,
+    order: Annotated[int, typer.Option(metavar="N", help="Longest byte n-gram of --faithful, 2 to 7.")] = 6,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from DIR.partial, where a run was stopped.")] = False,
     overwrite: options.Overwrite = False,
     text_column: options.TextColumn = None,
     encoding: options.Encoding = "utf-8",
     encoding_errors: options.EncodingErrors = "strict",
     format: options.Format = None,
 ) -> None:
-    """Learn a tokenizer from texts."""
+    """Learn a tokenizer from texts. Ctrl-C keeps what --resume needs."""
     from minent import tokenizer
 
-    options.check_output(output, overwrite)
+    targets = [output] if len(vocab_size) == 1 else [output.with_name(f"{output.name}-{size}") for size in vocab_size]
+    for target in targets:
+        options.check_output(target, overwrite)
     texts = options.read(files, text_column, encoding, encoding_errors, format)
     config = tokenizer.TokenizerConfig(
-        vocab_size=vocab_size,
+        vocab_size=tuple(vocab_size),
         order=order,
         min_count=min_count,
         isolate_digits=isolate_digits,
         normalization=normalization,
         faithful=faithful,
+        max_piece_length=max_piece_length,
+        objective=objective,
+        word_bounded=word_bounded,
+        forced=tuple(force or ()),
+        blocked=tuple(block or ()),
+        sample_megabytes=sample_megabytes,
+        **({} if balance is None else {"balance": balance}),
     )
-    with progress.bars() as report:
-        learnt = tokenizer.train(texts, config, progress=report)
-    learnt.save(output, overwrite=overwrite)
-    print(f"{output}: {learnt.vocab_size:,} ids, {learnt.facts['bytes_per_token']:.3f} bytes per token")
+    partial = None if faithful else output.with_name(f"{output.name}.partial")
+    if partial is not None and not resume:
+        work.clear(partial, {"sample", "draft"})
+    try:
+        with progress.bars() as report:
+            learnt = tokenizer.train(
+                _together(texts) if whole_files else texts, config, checkpoint=partial, progress=report
+            )
+    except KeyboardInterrupt:
+        if partial is not None and partial.is_dir():
+            print(f"minent: what was finished is in {partial}; --resume goes on from there.", file=sys.stderr)
+        raise
+    for target, one in zip(targets, learnt):
+        one.save(target, overwrite=overwrite)
+        short = f" of {one.config.vocab_size:,} asked for" if one.vocab_size < one.config.vocab_size else ""
+        print(f"{target}: {one.vocab_size:,} ids{short}, {one.facts['bytes_per_token']:.3f} bytes per token")
+    if partial is not None:
+        work.clear(partial, {"sample", "draft"})
 
 
 @app.command()
@@ -112,27 +151,26 @@ def decode(
 @app.command()
 def stats(
     folder: Folder,
-    file: Annotated[str | None, typer.Argument(metavar="FILE", help="Texts to measure on; '-' is stdin.")] = None,
+    files: Annotated[list[str] | None, typer.Argument(metavar="FILE", help="Texts to measure; '-' is stdin.")] = None,
     text_column: options.TextColumn = None,
     encoding: options.Encoding = "utf-8",
     encoding_errors: options.EncodingErrors = "strict",
     format: options.Format = None,
 ) -> None:
-    """Say what a tokenizer is, and how well it fits some texts."""
+    """Say what a tokenizer is made of, and how well it fits each file."""
     from minent.tokenizer import Tokenizer
+    from minent.tokenizer.statistics import Usage, of_vocabulary
 
     known = Tokenizer.load(folder)
     facts = {name: value for name, value in known.facts.items() if not isinstance(value, (list, dict))}
-    for name, value in facts.items():
-        print(f"{name}\t{value}")
-    if file is not None:
-        counted = texts = size = 0
+    for name, value in {**facts, **of_vocabulary(known)}.items():
+        _print_fact("", name, value)
+    for file in files or []:
+        usage = Usage(known)
         for batch in options.batches(options.read(file, text_column, encoding, encoding_errors, format)):
-            ids, _ = known.encode_arrays(batch)
-            counted, texts = counted + len(ids), texts + len(batch)
-            size += sum(len(text.encode("utf-8", "surrogateescape")) for text in batch)
-        print(f"here: texts\t{texts}\nhere: bytes\t{size}\nhere: tokens\t{counted}")
-        print(f"here: bytes_per_token\t{size / max(counted, 1):.4f}")
+            usage.add(batch)
+        for name, value in usage.facts().items():
+            _print_fact(f"{'stdin' if file == '-' else file}: ", name, value)
 
 
 @app.command()
@@ -195,3 +233,21 @@ def import_(
 
 def _readable(pieces) -> str:
     return json.dumps([piece.decode(errors="backslashreplace") for piece in pieces], ensure_ascii=False)
+
+
+def _together(texts: Iterable[str]) -> Iterator[str]:
+    """Lines as longer texts again, their line ends between them."""
+    for batch in options.batches(texts, size=256):
+        yield "\n".join([*batch, ""])
+
+
+def _print_fact(place: str, name: str, value: object) -> None:
+    """One line for a value, one for each entry of a table or a list."""
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            print(f"{place}{name} {key}\t{entry}")
+    elif isinstance(value, list):
+        for number, entry in enumerate(value, start=1):
+            print(f"{place}{name} {number}\t{json.dumps(entry, ensure_ascii=False)}")
+    else:
+        print(f"{place}{name}\t{value}")

@@ -1,11 +1,12 @@
 """A training run that was stopped goes on where it was: its sample and its draft stand in a folder.
 
-`sample/` is the text read so far, `draft/` the pieces behind the last step; both are artifacts, written whole or not at
-all, so a crash at any moment leaves the state before.
+`sample/` is the text read so far, `draft/` the pieces behind a step. They are saved now and then, as artifacts, whole
+or not at all, so a crash at any moment leaves the state before.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +21,7 @@ from minent.tokenizer.sampling import TextSample
 from minent.tokenizer.text import join
 
 KIND, FORMAT = "tokenizer-draft", 1
-_BYTES_BETWEEN = 2**30  # of text, from one saving of an unfinished sample to the next
+SECONDS_BETWEEN = 10.0  # from one saving to the next: what was done since is soon done again
 _REPORT_EVERY = 256  # texts
 
 
@@ -30,22 +31,21 @@ class Checkpoint:
     def __init__(self, folder: str | Path | None, config: TokenizerConfig) -> None:
         self._folder = None if folder is None else Path(folder)
         self._config = config
+        self._saved_at = time.monotonic()
 
     def sample(self, texts: Iterable[str], weights: Iterable[float] | None, progress: runtime.Reporter) -> TextSample:
         """Read the texts, from where an earlier run stopped."""
         if isinstance(texts, (str, bytes)):
             raise InputError(f"texts is one {type(texts).__name__}; it takes an iterable of str. Write [text].")
         sample = self._saved_sample()
-        saved_at, read = sample.bytes, sample.texts
+        read = sample.texts
         for number, (text, weight) in enumerate(_with_weights(texts, weights)):
             if number < read:
                 continue
             sample.add_text(text, weight)
             if sample.texts % _REPORT_EVERY == 1:
                 progress(runtime.Progress("read texts", sample.bytes, None, "bytes"))
-            if sample.bytes - saved_at >= _BYTES_BETWEEN:
                 self._save_sample(sample)
-                saved_at = sample.bytes
         progress(runtime.Progress("read texts", sample.bytes, sample.bytes, "bytes", f"{sample.texts:,} texts"))
         self._save_sample(sample)
         return sample
@@ -66,10 +66,10 @@ class Checkpoint:
 
     def keep(self, sample: TextSample, steps: int, draft: Draft, finished: list[Draft]) -> None:
         """Save the draft behind so many steps."""
-        if self._folder is None:
+        if not self._is_time():
             return
         with artifacts.writing(
-            self._folder / "draft", kind=KIND, format=FORMAT, config=self._config, overwrite=True
+            Path(self._folder or "") / "draft", kind=KIND, format=FORMAT, config=self._config, overwrite=True
         ) as folder:
             arrays: dict[str, np.ndarray] = {}
             for number, one in enumerate([*finished, draft]):
@@ -91,8 +91,15 @@ class Checkpoint:
         return sample
 
     def _save_sample(self, sample: TextSample) -> None:
-        if self._folder is not None:
+        if self._folder is not None and self._is_time():
             sample.save(self._folder / "sample", overwrite=True)
+
+    def _is_time(self) -> bool:
+        now = time.monotonic()
+        if self._folder is None or now - self._saved_at < SECONDS_BETWEEN:
+            return False
+        self._saved_at = now
+        return True
 
 
 def _unpacked(arrays: dict[str, np.ndarray], number: int) -> Draft:

@@ -3,52 +3,25 @@
 Costs are whole numbers (1/256 nat), so sums do not depend on their order and neither do the results on the threads.
 Every row ends with a byte 255, which begins no longer piece, so a search never leaves its row. A position inside a
 character is left by single bytes only: no longer piece begins there.
-
-`values[slot]` of the search array holds `cost << 32 | piece` where a piece ends, and a number above all others where
-none does. So the best of all candidates at a position is one `min` without a branch, and of equals the lowest piece
-number wins.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
 
-from minent.tokenizer import trie
+from minent.tokenizer.search import Dictionary
 from minent.tokenizer.text import Blocks, over_shards
 
 _LOW = np.uint64(2**32 - 1)
 _HALF = np.uint64(32)
-_NONE = np.uint64(2**62)
-
-
-class Dictionary(NamedTuple):
-    """Pieces ready for a pass, numbered in the order of their bytes."""
-
-    units: np.ndarray  # uint64, (slots,): parent, and offset of the children
-    values: np.ndarray  # uint64, (slots,): cost << 32 | piece, or _NONE
-    costs: np.ndarray  # int64, by piece
-    lengths: np.ndarray  # int64, by piece
-
-
-def dictionary(pieces: list[bytes], costs: np.ndarray) -> Dictionary:
-    """Make the search array of `pieces`, sorted and different, the 256 bytes among them."""
-    ids = np.arange(len(pieces), dtype=np.int32)
-    built = trie.build(pieces, ids, np.zeros(len(pieces)))
-    ends = built.pieces.astype(np.int64)
-    values = np.full(len(ends), _NONE)
-    here = ends >= 0
-    values[here] = (costs[ends[here]] << 32 | ends[here]).astype(np.uint64)
-    return Dictionary(built.units, values, costs.astype(np.int64), built.lengths.astype(np.int64))
 
 
 def usage(blocks: Blocks, known: Dictionary, weights: np.ndarray) -> np.ndarray:
     """How often each piece is used to write all rows at the least cost, times the weight of the row (int64)."""
 
     def work(first: int, last: int) -> np.ndarray:
-        counts = np.zeros(len(known.costs), dtype=np.int64)
+        counts = np.zeros(len(known.lengths), dtype=np.int64)
         best = np.zeros(_longest(blocks, first, last), dtype=np.uint64)
         starts = blocks.starts[first : last + 1]
         _use(blocks.buffer, starts, weights[first:last], *known, best, counts)
@@ -64,7 +37,7 @@ def losses(blocks: Blocks, known: Dictionary, weights: np.ndarray) -> tuple[np.n
     """
 
     def work(first: int, last: int) -> np.ndarray:
-        found = np.zeros((2, len(known.costs)), dtype=np.int64)
+        found = np.zeros((2, len(known.lengths)), dtype=np.int64)
         longest = _longest(blocks, first, last)
         best, ahead = np.zeros(longest, dtype=np.uint64), np.zeros(longest, dtype=np.int64)
         starts = blocks.starts[first : last + 1]
@@ -121,9 +94,9 @@ def _sketched(
 
 def bytes_per_character(blocks: Blocks) -> np.ndarray:
     """Of each row its bytes for one character (float64); a row of no characters counts as 1."""
-    begins = np.cumsum((blocks.buffer & 0xC0) != 0x80, dtype=np.int64)
-    counts = np.diff(np.append(0, begins[blocks.starts[1:] - 1])) - 1  # without the byte behind the row
-    return (np.diff(blocks.starts) - 1) / np.maximum(counts, 1)
+    widths = np.ones(len(blocks.starts) - 1)
+    _measure(blocks.buffer, blocks.starts, widths)
+    return widths
 
 
 def _longest(blocks: Blocks, first: int, last: int) -> int:
@@ -131,6 +104,15 @@ def _longest(blocks: Blocks, first: int, last: int) -> int:
 
 
 # --- kernels ----------------------------------------------------------------------------------------------------------
+
+
+@njit(cache=True, nogil=True)
+def _measure(buffer, starts, widths):
+    for row in range(len(starts) - 1):
+        characters = 0
+        for i in range(starts[row], starts[row + 1] - 1):
+            characters += (buffer[i] & 0xC0) != 0x80
+        widths[row] = (starts[row + 1] - 1 - starts[row]) / max(characters, 1)
 
 
 @njit(cache=True, nogil=True)
@@ -161,7 +143,7 @@ def _suffixes(buffer, begin, end, units, values, best):
 
 
 @njit(cache=True, nogil=True)
-def _use(buffer, starts, weights, units, values, costs, lengths, best, counts):
+def _use(buffer, starts, weights, units, values, lengths, best, counts):
     for row in range(len(starts) - 1):
         begin, end = starts[row], starts[row + 1] - 1
         _suffixes(buffer, begin, end, units, values, best)
@@ -173,7 +155,7 @@ def _use(buffer, starts, weights, units, values, costs, lengths, best, counts):
 
 
 @njit(cache=True, nogil=True)
-def _lose(buffer, starts, weights, units, values, costs, lengths, best, ahead, saved, used):
+def _lose(buffer, starts, weights, units, values, lengths, best, ahead, saved, used):
     root = np.uint64(0)
     half = np.uint64(32)
     far = np.int64(2**60)
@@ -215,7 +197,7 @@ def _lose(buffer, starts, weights, units, values, costs, lengths, best, ahead, s
 
 
 @njit(cache=True, nogil=True)
-def _pair(buffer, starts, weights, units, values, costs, lengths, best, longest, counters, least, table):
+def _pair(buffer, starts, weights, units, values, lengths, best, longest, counters, least, table):
     """Count neighbours: into `counters` where `least` is 0; else, where the counter is high enough, into the table.
 
     The rows of the table are hash or 0, first place, length, count; the hash stands for the string. Returns False

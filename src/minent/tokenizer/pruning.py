@@ -18,15 +18,15 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from minent.tokenizer import passes, pool
+from minent.tokenizer import passes, pool, search
 from minent.tokenizer.config import SPECIALS, TokenizerConfig
 from minent.tokenizer.text import Blocks, join
 
 GRAIN = 256  # costs are in 1/256 nat
 _OBJECTIVES = {"fewest": 64, "mixed": 4, "likelihood": 0}  # nats that a piece costs besides its code length
-_RATIOS = (3.1, 2.2, 1.53, 1.25, 1.09, 1.03, 1.0)  # of the size wanted, one step each
-_ADDED = 0.125  # of the size wanted, in each of so many rounds of adding pairs and pruning again
-_ROUNDS = 2
+_RATIOS = (2.5, 1.6, 1.2, 1.0)  # of the size wanted, one step each
+_ADDED = 0.2  # of the size wanted, in each of so many rounds of adding pairs and pruning again
+_ROUNDS = 1
 _ALWAYS = 2**62
 
 
@@ -126,7 +126,7 @@ def take(step: Step, draft: Draft, text: Text, objective: str, rules: Rules, wit
     """
     if step.verb == "prune" and len(draft.pieces) <= step.room:
         return draft
-    known = passes.dictionary(draft.pieces, costs(draft.counts, objective))
+    known = search.dictionary(draft.pieces, costs(draft.counts, objective))
     if step.verb == "add":
         found = passes.pairs(text.blocks, known, text.weights, rules.longest, 4 * step.room)
         return _with_pairs(draft, found, text.blocks.buffer, step.room, rules, within)

@@ -11,13 +11,13 @@ import numpy as np
 
 from minent import runtime
 from minent.errors import InputError
-from minent.tokenizer import checkpoints, faithful, passes, pool, pruning
+from minent.tokenizer import checkpoints, faithful, passes, pool, pruning, search
 from minent.tokenizer.config import SPECIALS, TokenizerConfig
 from minent.tokenizer.model import Tokenizer
 from minent.tokenizer.sampling import TextSample
 
 _STORED_LAMBDA = {"fewest": 8, "mixed": 4, "likelihood": 0}  # nats per piece in the scores
-_EARLY_BYTES = 192  # of text for each id, in the steps that need not be exact
+_EARLY_BYTES = 600  # of text for each id, in the steps that need not be exact
 
 
 def train(
@@ -154,10 +154,10 @@ def _finish(draft: pruning.Draft, sample: TextSample, text: pruning.Text, config
     """Count the uses of the pieces, and score them by it."""
     times = sample.rows()[1]
     costs = pruning.costs(draft.counts, config.objective)
-    counts = np.maximum(passes.usage(text.blocks, passes.dictionary(draft.pieces, costs), times), 1)
+    counts = np.maximum(passes.usage(text.blocks, search.dictionary(draft.pieces, costs), times), 1)
     scores = pruning.scores(draft.pieces, counts, _STORED_LAMBDA[config.objective])
     costs = np.rint(-pruning.GRAIN * scores).astype(np.int64)
-    used = passes.usage(text.blocks, passes.dictionary(draft.pieces, costs), times)
+    used = passes.usage(text.blocks, search.dictionary(draft.pieces, costs), times)
     facts = {
         "texts": sample.texts,
         "bytes": sample.bytes,
