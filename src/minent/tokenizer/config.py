@@ -64,7 +64,7 @@ class TokenizerConfig:
     max_piece_length: int = 36
     ensure_unicode: bool = True
     objective: str = "fewest"
-    balance: float = 1.1
+    balance: float = 0.8
     cross_lines: bool = False
     word_bounded: bool = False
     forced: tuple[str, ...] = ()
