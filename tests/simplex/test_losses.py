@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import numpy as np
 import pytest
@@ -13,19 +12,8 @@ from hypothesis import strategies as st
 
 from minent import errors, simplex
 from tests.simplex import reference
+from tests.simplex.catalogue import FENCHEL_YOUNG, LOSSES
 
-LOSSES = {
-    "softmax": simplex.softmax_loss,
-    "margin": partial(simplex.margin_softmax_loss, margin=0.2, scale=4.0),
-    "taylor": simplex.taylor_softmax_loss,
-    "topk": partial(simplex.topk_softmax_loss, k=2),
-    "sparsemax": simplex.sparsemax_loss,
-    "entmax_1": partial(simplex.entmax_loss, alpha=1.0),
-    "entmax_1.2": partial(simplex.entmax_loss, alpha=1.2),
-    "entmax_1.5": simplex.entmax_loss,
-    "entmax_3": partial(simplex.entmax_loss, alpha=3.0),
-    "perturb": simplex.perturb_max_loss,
-}
 every_loss = pytest.mark.parametrize("name", LOSSES)
 ALPHAS = [1.0, 1 + 1e-9, 1.2, 1.5, 2.0, 3.0]
 
@@ -163,3 +151,94 @@ def test_likelihood_losses_are_minus_log_p():
 def test_bad_targets_are_named(target, named, message):
     with pytest.raises(errors.InputError, match=message):
         simplex.softmax_loss(torch.zeros(2, 3), target, **named)
+
+
+@every_loss
+def test_class_weights(name):
+    """A row counts what its class weighs; for the mean, weights are shared out. Soft targets count what they expect."""
+    z, target = scores_and_target()
+    weight = torch.tensor([0.5, 2.0, 0.0, 1.0, 3.0], dtype=torch.float64)
+    each = LOSSES[name](z, target, reduction="none")
+    torch.testing.assert_close(LOSSES[name](z, target, reduction="none", weight=weight), weight[target] * each)
+    mean = (weight[target] * each).sum() / weight[target].sum()
+    torch.testing.assert_close(LOSSES[name](z, target, weight=weight), mean)
+    one_hot = torch.nn.functional.one_hot(target, 5).double()
+    torch.testing.assert_close(LOSSES[name](z, one_hot, weight=weight), mean)
+
+
+def test_weighted_softmax_loss_is_torch_cross_entropy():
+    z, target = scores_and_target()
+    weight = torch.tensor([0.5, 2.0, 0.1, 1.0, 3.0], dtype=torch.float64)
+    expected = torch.nn.functional.cross_entropy(z, target, weight)
+    torch.testing.assert_close(simplex.softmax_loss(z, target, weight=weight), expected)
+
+
+@every_loss
+def test_soft_targets_by_their_gradient(name):
+    """Likelihoods are linear in the target; Fenchel-Young losses have gradient `p - y`."""
+    z, _ = scores_and_target(5)
+    y = torch.softmax(torch.randn(6, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64), -1)
+    z.requires_grad_()
+    assert torch.autograd.gradcheck(lambda z: LOSSES[name](z, y), z)
+    assert LOSSES[name](z, y).item() >= 0
+
+
+@pytest.mark.parametrize("name", FENCHEL_YOUNG)
+@settings(max_examples=40, deadline=None)
+@given(z=st.lists(st.floats(-6, 6), min_size=2, max_size=8), data=st.data())
+def test_fenchel_young_gradient_is_p_less_y(name, z, data):
+    """And the loss is zero where `y = p`, the map's own answer; nowhere below zero."""
+    map_, loss = FENCHEL_YOUNG[name]
+    scores = torch.tensor([z], dtype=torch.float64, requires_grad=True)
+    y = torch.nn.functional.one_hot(torch.tensor([data.draw(st.integers(0, len(z) - 1))]), len(z)).double()
+    value = loss(scores, y)
+    assert value.item() >= -1e-10
+    value.backward()
+    torch.testing.assert_close(scores.grad, map_(scores.detach()) - y, atol=1e-8, rtol=0)
+    if name != "softmax":  # cross entropy keeps the entropy of the target
+        assert loss(scores.detach(), map_(scores.detach())).item() == pytest.approx(0, abs=1e-9)
+
+
+def test_choosing_two_of_many():
+    """With k = 2 the target is a set: both right entries are pulled, and a margin of 1 is enough for the budget."""
+    z = torch.tensor([[0.3, 0.2, 0.1, -0.4]], dtype=torch.float64, requires_grad=True)
+    y = torch.tensor([[1.0, 0.0, 1.0, 0.0]], dtype=torch.float64)
+    for map_, loss in [(simplex.soft_topk, simplex.soft_topk_loss), (simplex.budget, simplex.budget_loss)]:
+        (gradient,) = torch.autograd.grad(loss(z, y, k=2), z)
+        torch.testing.assert_close(gradient, map_(z, k=2).detach() - y)
+    assert simplex.budget_loss(torch.tensor([[1.0, 0.0, 1.5, -3.0]]), y.float(), k=2) == 0
+
+
+@pytest.mark.parametrize("alpha", [1.0, 1.0 + 1e-7, 1.3, 1.8])
+def test_the_loss_has_a_gradient_in_alpha(alpha):
+    """Against differences, at alpha = 1 too, where the published formula divides zero by zero."""
+    z, target = scores_and_target(2)
+
+    def loss(a: float) -> float:
+        return simplex.entmax_loss(z, target, torch.tensor(a, dtype=torch.float64)).item()
+
+    tensor = torch.tensor(alpha, dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(simplex.entmax_loss(z, target, tensor), tensor)
+    h = 1e-4
+    if alpha < 1.01:
+        expected = (-3 * loss(alpha) + 4 * loss(alpha + h) - loss(alpha + 2 * h)) / (2 * h)  # from one side
+    else:
+        expected = (loss(alpha + h) - loss(alpha - h)) / (2 * h)
+    assert gradient.item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda z, t: simplex.softmax_loss(z, t, weight=torch.ones(2)), r"weight is of shape \(2,\); .* shape \(3,\)"),
+        (lambda z, t: simplex.softmax_loss(z, t, weight=[1, 1, 1]), "weight is a list"),
+        (lambda z, t: simplex.softmax_loss(z, t, weight=-torch.ones(3)), "weight holds -1.0"),
+        (lambda z, t: simplex.budget_loss(z, t, k=2), "one class index per row, but k is 2"),
+        (lambda z, t: simplex.soft_topk_loss(z, torch.ones(2, 3), k=2), r"sums to 3 .* \(2 of 2 rows\)"),
+        (lambda z, t: simplex.entmax_loss(z, t, alpha=0.9), "alpha is 0.9"),
+        (lambda z, t: simplex.r_softmax_loss(z, t, rate=0.5, floor=0.0), "floor is 0.0"),
+    ],
+)
+def test_bad_options_are_named(call, message):
+    with pytest.raises(errors.InputError, match=message):
+        call(torch.zeros(2, 3), torch.tensor([0, 1]))

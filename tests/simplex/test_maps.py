@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import numpy as np
 import pytest
@@ -13,23 +12,8 @@ from hypothesis import strategies as st
 
 from minent import errors, simplex
 from tests.simplex import reference
+from tests.simplex.catalogue import MAPS, NOT_SHIFT_INVARIANT, STRICT
 
-MAPS = {
-    "softmax": simplex.softmax,
-    "taylor_softmax": simplex.taylor_softmax,
-    "taylor_centred": partial(simplex.taylor_softmax, order=4, centred=True),
-    "topk_softmax": partial(simplex.topk_softmax, k=2),
-    "sparsemax": simplex.sparsemax,
-    "entmax_1.2": partial(simplex.entmax, alpha=1.2),
-    "entmax_1.5": simplex.entmax,
-    "entmax_3": partial(simplex.entmax, alpha=3.0),
-    "perturb_normal": simplex.perturb_max,
-    "perturb_gumbel": partial(simplex.perturb_max, noise="gumbel"),
-    "soft_topk": partial(simplex.soft_topk, k=1),
-    "budget": partial(simplex.budget, k=1),
-}
-NOT_SHIFT_INVARIANT = {"taylor_softmax"}
-STRICT = {"softmax", "perturb_normal", "perturb_gumbel", "soft_topk"}
 every_map = pytest.mark.parametrize("name", MAPS)
 rows_of_scores = st.lists(st.floats(-8, 8, width=32), min_size=3, max_size=12).map(
     lambda row: torch.tensor(row, dtype=torch.float64)
@@ -107,7 +91,7 @@ def test_extreme_scores_stay_finite(name, scale):
 
 @every_map
 def test_gradients_of_both_orders(name):
-    z = torch.tensor([[1.1, 0.3, 0.0, -0.2], [0.5, 0.4, 0.15, 0.1]], dtype=torch.float64, requires_grad=True)
+    z = torch.tensor([[1.1, 0.35, 0.0, -0.2], [0.5, 0.4, 0.17, 0.1]], dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(MAPS[name], z)
     assert torch.autograd.gradgradcheck(MAPS[name], z)
 
@@ -155,6 +139,14 @@ def test_perturb_max_by_gumbel_is_softmax():
     torch.testing.assert_close(p, torch.softmax(z / 2, -1), atol=1e-12, rtol=0)
 
 
+def test_perturb_max_by_logistic_noise():
+    """For two scores, the difference of two logistics has a distribution function in closed form."""
+    gap = 1.3
+    p = simplex.perturb_max(torch.tensor([gap, 0.0], dtype=torch.float64), noise="logistic")
+    grown = math.exp(gap)
+    assert p[0].item() == pytest.approx(grown * (grown - 1 - gap) / (grown - 1) ** 2, abs=1e-13)
+
+
 def test_perturb_max_by_normal_noise():
     """Exact for two scores; within four standard errors of sampling for more."""
     two = simplex.perturb_max(torch.tensor([0.7, -0.6], dtype=torch.float64))
@@ -191,7 +183,16 @@ def test_a_budget_that_covers_the_row_is_ones():
         (lambda: simplex.perturb_max(torch.zeros(2), noise="gumble"), "Did you mean 'gumbel'"),
         (lambda: simplex.budget(torch.zeros(2), -1), "k is -1"),
         (lambda: simplex.entmax(torch.zeros(2), 0.5), "alpha is 0.5"),
-        (lambda: simplex.entmax(torch.zeros(2), torch.tensor(1.5)), "alpha is a tensor"),
+        (lambda: simplex.entmax(torch.zeros(2), torch.tensor(0.5)), r"alpha holds 0.5 \(1 of 1 out of reach\)"),
+        (lambda: simplex.entmax(torch.zeros(2), torch.tensor(2)), "alpha has dtype torch.int64"),
+        (
+            lambda: simplex.entmax(torch.zeros(3, 2), torch.ones(3)),
+            r"alpha has shape \(3,\); .* broadcasts to \(3, 1\)",
+        ),
+        (lambda: simplex.entmax(torch.zeros(2), math.nan), "alpha is nan"),
+        (lambda: simplex.budget(torch.zeros(2), torch.tensor(-1.0)), "k holds -1.0"),
+        (lambda: simplex.normmax(torch.zeros(2), 1.0), "alpha is 1.0; normmax takes"),
+        (lambda: simplex.r_softmax(torch.zeros(2), 1.0), "rate is 1.0"),
     ],
 )
 def test_bad_input_is_named(call, message):

@@ -1,13 +1,8 @@
-"""The loss that belongs to each map. Classes lie on the last axis; targets are class indices or distributions.
-
-Fenchel-Young losses (`entmax_loss`, `sparsemax_loss`) have gradient `p - y`, are never negative, and are exactly zero
-once the right score leads by `1 / (alpha - 1)`. The others are negative log likelihoods.
-"""
+"""Losses that are negative log likelihoods. Classes lie on the last axis; targets are indices or distributions."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 
@@ -15,12 +10,16 @@ from minent.errors import InputError
 from minent.simplex.maps import check_order, taylor_logits, topk_logits
 from minent.simplex.perturb import check_noise, log_perturb_rows
 from minent.simplex.rows import positive
-from minent.simplex.sparse import check_alpha, entmax_rows
-from minent.simplex.targets import inner, negentropy, open_target
+from minent.simplex.targets import open_target
 
 
 def softmax_loss(
-    scores: torch.Tensor, target: torch.Tensor, *, reduction: str = "mean", ignore_index: int = -100
+    scores: torch.Tensor,
+    target: torch.Tensor,
+    *,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+    weight: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Cross entropy of softmax: `logsumexp(z) - <z, y>`. Convex in the scores; gradient `p - y`.
 
@@ -29,6 +28,7 @@ def softmax_loss(
         target: Class indices `(...)`, or distributions of the shape of `scores`.
         reduction: `"mean"` over the rows that count, `"sum"`, or `"none"` for one loss per row.
         ignore_index: A class index whose rows count nothing.
+        weight: One weight per class, `(classes,)`: a row counts as much as its target expects of them.
 
     Returns:
         A number, or losses `(...)` when the reduction is `"none"`.
@@ -43,8 +43,8 @@ def softmax_loss(
         >>> softmax_loss(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
         tensor(0.6931)
     """
-    rows, y = open_target(scores, target, reduction, ignore_index)
-    return y.reduce(torch.logsumexp(rows, -1) - y.expect(rows), scores.dtype)
+    rows, y = open_target(scores, target, reduction, ignore_index, weight)
+    return y.likelihood(rows, scores.dtype)
 
 
 def margin_softmax_loss(
@@ -55,6 +55,7 @@ def margin_softmax_loss(
     scale: float = 30.0,
     reduction: str = "mean",
     ignore_index: int = -100,
+    weight: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Cross entropy after the right class has been put back by a margin: train by classes, use by distance.
 
@@ -67,6 +68,7 @@ def margin_softmax_loss(
         scale: What the scores are multiplied by, above zero.
         reduction: `"mean"` over the rows that count, `"sum"`, or `"none"` for one loss per row.
         ignore_index: A class index whose rows count nothing.
+        weight: One weight per class, `(classes,)`: a row counts as much as its target expects of them.
 
     Returns:
         A number, or losses `(...)` when the reduction is `"none"`.
@@ -84,9 +86,9 @@ def margin_softmax_loss(
     if isinstance(margin, torch.Tensor) or not 0.0 <= margin < math.inf:
         raise InputError(f"margin is {margin!r}; it takes a plain number from 0 upward.")
     positive("scale", scale)
-    rows, y = open_target(scores, target, reduction, ignore_index)
+    rows, y = open_target(scores, target, reduction, ignore_index, weight)
     rows = scale * (rows - margin * y.matrix(rows))
-    return y.reduce(torch.logsumexp(rows, -1) - y.expect(rows), scores.dtype)
+    return y.likelihood(rows, scores.dtype)
 
 
 def taylor_softmax_loss(
@@ -98,6 +100,7 @@ def taylor_softmax_loss(
     centred: bool = False,
     reduction: str = "mean",
     ignore_index: int = -100,
+    weight: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Negative log likelihood under `taylor_softmax`.
 
@@ -109,6 +112,7 @@ def taylor_softmax_loss(
         centred: As in `taylor_softmax`.
         reduction: `"mean"` over the rows that count, `"sum"`, or `"none"` for one loss per row.
         ignore_index: A class index whose rows count nothing.
+        weight: One weight per class, `(classes,)`: a row counts as much as its target expects of them.
 
     Returns:
         A number, or losses `(...)` when the reduction is `"none"`.
@@ -124,9 +128,9 @@ def taylor_softmax_loss(
         tensor(0.4700)
     """
     check_order(order)
-    rows, y = open_target(scores, target, reduction, ignore_index)
+    rows, y = open_target(scores, target, reduction, ignore_index, weight)
     rows = taylor_logits(rows, order, monotone, centred)
-    return y.reduce(torch.logsumexp(rows, -1) - y.expect(rows), scores.dtype)
+    return y.likelihood(rows, scores.dtype)
 
 
 def topk_softmax_loss(
@@ -137,6 +141,7 @@ def topk_softmax_loss(
     include_target: bool = True,
     reduction: str = "mean",
     ignore_index: int = -100,
+    weight: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Cross entropy against the k largest scores and the right one; the rest get no gradient.
 
@@ -148,6 +153,7 @@ def topk_softmax_loss(
             which leaves it out: then its gradient is -1 however far behind it is.
         reduction: `"mean"` over the rows that count, `"sum"`, or `"none"` for one loss per row.
         ignore_index: A class index whose rows count nothing.
+        weight: One weight per class, `(classes,)`: a row counts as much as its target expects of them.
 
     Returns:
         A number, or losses `(...)` when the reduction is `"none"`.
@@ -162,7 +168,7 @@ def topk_softmax_loss(
         >>> topk_softmax_loss(torch.tensor([[2.0, 2.0, 0.0]]), torch.tensor([0]), k=2)
         tensor(0.6931)
     """
-    rows, y = open_target(scores, target, reduction, ignore_index)
+    rows, y = open_target(scores, target, reduction, ignore_index, weight)
     kept = topk_logits(rows, k)
     if include_target:
         kept = torch.where(y.matrix(rows) > 0, rows, kept)
@@ -178,17 +184,19 @@ def perturb_max_loss(
     nodes: int = 128,
     reduction: str = "mean",
     ignore_index: int = -100,
+    weight: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Negative log likelihood under `perturb_max`.
 
     Args:
         scores: Floating point `(..., classes)`; `-inf` masks a class.
         target: Class indices `(...)`, or distributions of the shape of `scores`.
-        noise: `"normal"` or `"gumbel"`.
+        noise: `"normal"`, `"gumbel"` or `"logistic"`.
         scale: What the noise is multiplied by, above zero.
         nodes: Points of the quadrature, 16 to 4096.
         reduction: `"mean"` over the rows that count, `"sum"`, or `"none"` for one loss per row.
         ignore_index: A class index whose rows count nothing.
+        weight: One weight per class, `(classes,)`: a row counts as much as its target expects of them.
 
     Returns:
         A number, or losses `(...)` when the reduction is `"none"`.
@@ -204,85 +212,5 @@ def perturb_max_loss(
         tensor(0.6931)
     """
     check_noise(noise, scale, nodes)
-    rows, y = open_target(scores, target, reduction, ignore_index)
+    rows, y = open_target(scores, target, reduction, ignore_index, weight)
     return y.reduce(-y.expect(log_perturb_rows(rows / scale, noise, nodes)), scores.dtype)
-
-
-def sparsemax_loss(
-    scores: torch.Tensor, target: torch.Tensor, *, reduction: str = "mean", ignore_index: int = -100
-) -> torch.Tensor:
-    """Fenchel-Young loss of sparsemax: `entmax_loss` with alpha = 2.
-
-    Args:
-        scores: Floating point `(..., classes)`; `-inf` masks a class.
-        target: Class indices `(...)`, or distributions of the shape of `scores`.
-        reduction: `"mean"` over the rows that count, `"sum"`, or `"none"` for one loss per row.
-        ignore_index: A class index whose rows count nothing.
-
-    Returns:
-        A number, or losses `(...)` when the reduction is `"none"`.
-
-    Raises:
-        InputError: What `softmax_loss` refuses.
-
-    Source:
-        Martins and Astudillo (2016); kexue.fm/archives/10145.
-
-    Example:
-        >>> sparsemax_loss(torch.tensor([[1.0, 0.0], [0.5, 0.0]]), torch.tensor([0, 0]), reduction="none")
-        tensor([0.0000, 0.0625])
-    """
-    return entmax_loss(scores, target, 2.0, reduction=reduction, ignore_index=ignore_index)
-
-
-def entmax_loss(
-    scores: torch.Tensor,
-    target: torch.Tensor,
-    alpha: float = 1.5,
-    *,
-    reduction: str = "mean",
-    ignore_index: int = -100,
-) -> torch.Tensor:
-    """Fenchel-Young loss of entmax: convex, gradient `p - y`, zero once the right score leads by `1 / (alpha - 1)`.
-
-    Args:
-        scores: Floating point `(..., classes)`; `-inf` masks a class.
-        target: Class indices `(...)`, or distributions of the shape of `scores`.
-        alpha: At least 1; 1 is the divergence of softmax (cross entropy less the entropy of the target).
-        reduction: `"mean"` over the rows that count, `"sum"`, or `"none"` for one loss per row.
-        ignore_index: A class index whose rows count nothing.
-
-    Returns:
-        A number, or losses `(...)` when the reduction is `"none"`.
-
-    Raises:
-        InputError: An alpha that `entmax` refuses, or what `softmax_loss` refuses.
-
-    Source:
-        Blondel, Martins and Niculae (2020), "Learning with Fenchel-Young losses"; kexue.fm/archives/10145.
-
-    Example:
-        >>> entmax_loss(torch.tensor([[2.0, 0.0], [0.0, 0.0]]), torch.tensor([0, 0]), reduction="none")
-        tensor([0.0000, 0.3905])
-    """
-    alpha = check_alpha(alpha)
-    rows, y = open_target(scores, target, reduction, ignore_index)
-    rows = rows - rows.detach().amax(-1, keepdim=True)  # no loss changes: p and y both sum to one
-    largest = _Conjugate.apply(rows, entmax_rows(alpha)(rows), alpha)
-    return y.reduce(largest + y.negentropy(alpha) - y.expect(rows), scores.dtype)
-
-
-class _Conjugate(torch.autograd.Function):
-    """`max_p <p, z> - Omega(p)`, given its maximiser. Its gradient is p itself, so nothing flows through `Omega`."""
-
-    @staticmethod
-    def forward(rows: torch.Tensor, p: torch.Tensor, alpha: float) -> torch.Tensor:
-        return inner(p, rows) - negentropy(p, alpha)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
-        ctx.save_for_backward(inputs[1])
-
-    @staticmethod
-    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        return upstream.unsqueeze(-1) * ctx.saved_tensors[0], None, None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 
 from minent.errors import InputError, did_you_mean
 from minent.simplex.rows import positive, rowwise, shifted, whole
 
-_NOISES = ("normal", "gumbel")
+_NOISES = ("normal", "gumbel", "logistic")
 _FLOOR = -1e4  # below the largest score; where masked entries are put too: no noise lifts them
 
 
@@ -18,7 +19,8 @@ def perturb_max(
 ) -> torch.Tensor:
     """Give each score the probability that it is the largest after independent noise is added to all.
 
-    Strictly monotone and shift invariant. Gumbel noise gives softmax; normal noise has lighter tails. The integral
+    Strictly monotone and shift invariant. Gumbel noise gives softmax; normal noise has lighter tails, logistic noise
+    heavier ones. The integral
     over the value of the winner is shared by the whole row and taken by the midpoint rule on `nodes` points, which is
     exact to about 1e-13 for such smooth, fast-falling integrands; cost and memory `O(nodes * d)` per row. `-inf` masks
     an entry; a row that is masked throughout gives zeros.
@@ -26,7 +28,7 @@ def perturb_max(
     Args:
         scores: Floating point, any shape.
         dim: The axis that sums to one.
-        noise: `"normal"` or `"gumbel"`, of unit scale.
+        noise: `"normal"`, `"gumbel"` or `"logistic"`, of unit scale.
         scale: What the noise is multiplied by, above zero, in units of the scores.
         nodes: Points of the quadrature, 16 to 4096.
 
@@ -52,7 +54,9 @@ def perturb_max(
 def check_noise(noise: str, scale: float, nodes: int) -> None:
     """Refuse a noise that is unknown, a scale or a number of nodes out of range."""
     if noise not in _NOISES:
-        raise InputError(f"noise is {noise!r}; it is 'normal' or 'gumbel'.{did_you_mean(str(noise), _NOISES)}")
+        raise InputError(
+            f"noise is {noise!r}; it is 'normal', 'gumbel' or 'logistic'.{did_you_mean(str(noise), _NOISES)}"
+        )
     positive("scale", scale)
     whole("nodes", nodes, 16, 4096)
 
@@ -78,6 +82,8 @@ def _window(z: torch.Tensor, noise: str) -> tuple[torch.Tensor, torch.Tensor]:
     if noise == "normal":
         return torch.full_like(z[..., :1], -9.0), torch.full_like(z[..., :1], 9.0)
     centre = torch.logsumexp(z, -1, keepdim=True)  # the winner's value is Gumbel around it
+    if noise == "logistic":
+        return torch.full_like(centre, -36.0), centre + 36.0
     return centre - 4.0, centre + 37.0
 
 
@@ -85,5 +91,8 @@ def _log_noise(x: torch.Tensor, noise: str) -> tuple[torch.Tensor, torch.Tensor]
     """Return the logarithms of the density and of the distribution function."""
     if noise == "normal":
         return -0.5 * x.square() - 0.5 * math.log(2 * math.pi), torch.special.log_ndtr(x)
+    if noise == "logistic":
+        log_distribution = F.logsigmoid(x)
+        return log_distribution + F.logsigmoid(-x), log_distribution
     tail = torch.exp(-x)
     return -x - tail, -tail

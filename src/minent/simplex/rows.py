@@ -42,6 +42,35 @@ def shifted(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return (rows - peak.masked_fill(blank, 0.0)).masked_fill(blank, 0.0), blank
 
 
+def spread(name: str, value: torch.Tensor, scores: torch.Tensor, dim: int) -> torch.Tensor:
+    """Return a parameter with one value per row, lined up with the rows `(..., d)` of the scores: `(..., 1)`.
+
+    It must broadcast against `scores` and have size 1 along `dim`, or no axes at all.
+    """
+    shape = (1,) * (scores.ndim - value.ndim) + tuple(value.shape)
+    fits = len(shape) == scores.ndim and all(n in (1, m) for n, m in zip(shape, scores.shape, strict=True))
+    if value.ndim == 0:
+        return value
+    if not fits or shape[dim] != 1:
+        expected = list(scores.shape)
+        expected[dim] = 1
+        raise InputError(
+            f"{name} has shape {tuple(value.shape)}; one value per row of scores of shape {tuple(scores.shape)} is a "
+            f"shape that broadcasts to {tuple(expected)}. For one value in all, give a number."
+        )
+    return value.reshape(shape).movedim(dim, -1)
+
+
+def any_of(wrong: torch.Tensor) -> bool:
+    """Say whether any entry is true. `torch.vmap` forbids to look: then what is wrong is found by whoever computes."""
+    try:
+        return bool(wrong.any())
+    except RuntimeError as error:
+        if "vmap" in str(error):
+            return False
+        raise
+
+
 def positive(name: str, value: float) -> float:
     """Return a number that must be finite and above zero."""
     if isinstance(value, torch.Tensor) or not (0.0 < value < math.inf):

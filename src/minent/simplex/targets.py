@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from minent.errors import InputError, did_you_mean
-from minent.simplex.rows import open_rows
+from minent.simplex.entropy import inner
+from minent.simplex.rows import any_of, open_rows
 
 _REDUCTIONS = ("mean", "sum", "none")
 
@@ -17,7 +18,7 @@ class Target:
     """What rows are compared with: class indices, spread into a matrix only where one is needed, or distributions."""
 
     values: torch.Tensor
-    counted: torch.Tensor  # 1 for a row that counts, 0 for one that is ignored
+    counted: torch.Tensor  # what a row counts: 1 or the weight of its class, 0 where it is ignored
     reduction: str
 
     @property
@@ -31,19 +32,23 @@ class Target:
     def matrix(self, rows: torch.Tensor) -> torch.Tensor:
         return self.values if self.soft else torch.zeros_like(rows).scatter(-1, self.values.unsqueeze(-1), 1.0)
 
-    def negentropy(self, alpha: float) -> torch.Tensor:
-        return negentropy(self.values, alpha) if self.soft else torch.zeros_like(self.counted)
+    def likelihood(self, logits: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """Return the reduced cross entropy between these targets and softmax of the logits."""
+        return self.reduce(torch.logsumexp(logits, -1) - self.expect(logits), dtype)
 
     def reduce(self, losses: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-        losses = torch.where(self.counted > 0, losses, 0.0)
+        losses = torch.where(self.counted > 0, self.counted * losses, 0.0)
         if self.reduction == "none":
             return losses.to(dtype)
         total = losses.sum()
-        return (total if self.reduction == "sum" else total / self.counted.sum().clamp(min=1)).to(dtype)
+        if self.reduction == "mean":
+            count = self.counted.sum()
+            total = total / torch.where(count > 0, count, 1.0)  # where nothing counts, nothing is lost
+        return total.to(dtype)
 
 
 def open_target(
-    scores: torch.Tensor, target: torch.Tensor, reduction: str, ignore_index: int
+    scores: torch.Tensor, target: torch.Tensor, reduction: str, ignore_index: int, weight: torch.Tensor | None
 ) -> tuple[torch.Tensor, Target]:
     """Check scores and target; rows that count nothing become zeros, so that nothing in them can spoil a gradient."""
     rows = open_rows(scores)
@@ -54,18 +59,19 @@ def open_target(
         raise InputError(f"target is a {type(target).__name__}; give a torch tensor, such as torch.tensor(target).")
     if target.is_floating_point():
         _check_shape(target, scores.shape, "distributions")
-        return rows, Target(target.to(rows.dtype), torch.ones_like(rows[..., 0]), reduction)
+        return rows, Target(target.to(rows.dtype), _row_weights(weight, target, rows), reduction)
     _check_shape(target, scores.shape[:-1], "class indices")
     target = target.long()
     counted = target != ignore_index
     wrong = counted & ((target < 0) | (target >= scores.shape[-1]))
-    if wrong.any():
+    if any_of(wrong):
         raise InputError(
             f"target holds {int(target[wrong][0])}, but scores have {scores.shape[-1]} classes "
             f"({int(wrong.sum())} of {target.numel()} are outside). Are scores and target from one set of labels?"
         )
     rows = rows.masked_fill(~counted.unsqueeze(-1), 0.0)
-    return rows, Target(target.masked_fill(~counted, 0), counted.to(rows.dtype), reduction)
+    target = target.masked_fill(~counted, 0)
+    return rows, Target(target, counted * _row_weights(weight, target, rows), reduction)
 
 
 def _check_shape(target: torch.Tensor, expected: torch.Size, form: str) -> None:
@@ -76,13 +82,14 @@ def _check_shape(target: torch.Tensor, expected: torch.Size, form: str) -> None:
         )
 
 
-def negentropy(p: torch.Tensor, alpha: float) -> torch.Tensor:
-    """Tsallis: `sum p (p**e - 1) / (alpha e)` with `e = alpha - 1`, which tends to `sum p log p`."""
-    log_p = torch.log(torch.where(p > 0, p, 1.0))
-    e = alpha - 1.0
-    return (p * (torch.expm1(e * log_p) / (alpha * e) if e else log_p)).sum(-1)
-
-
-def inner(y: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    """`<y, z>`, where a masked score counts nothing if `y` is zero there."""
-    return (y * torch.where(y == 0, 0.0, rows)).sum(-1)
+def _row_weights(weight: torch.Tensor | None, target: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """Return what each row counts: the weight of its class, or what its distribution expects of them."""
+    if weight is None:
+        return torch.ones_like(rows[..., 0])
+    if not isinstance(weight, torch.Tensor) or weight.shape != rows.shape[-1:]:
+        shape = f"of shape {tuple(weight.shape)}" if isinstance(weight, torch.Tensor) else f"a {type(weight).__name__}"
+        raise InputError(f"weight is {shape}; give a tensor of one weight per class, of shape ({rows.shape[-1]},).")
+    if any_of(weight < 0):
+        raise InputError(f"weight holds {float(weight.min())}; weights of classes are at least 0.")
+    weight = weight.to(rows)
+    return target.to(rows.dtype) @ weight if target.is_floating_point() else weight[target]

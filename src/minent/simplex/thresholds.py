@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import torch
 
-from minent.simplex.balance import Balanced, falling_root
-from minent.simplex.rows import positive, rowwise, shifted
+from minent.errors import InputError
+from minent.simplex.balance import Balanced, Family, falling_root, projected
+from minent.simplex.rows import any_of, open_rows, positive, shifted, spread
 
 
-def soft_topk(scores: torch.Tensor, k: float, dim: int = -1, *, temperature: float = 1.0) -> torch.Tensor:
+def soft_topk(
+    scores: torch.Tensor, k: float | torch.Tensor, dim: int = -1, *, temperature: float = 1.0
+) -> torch.Tensor:
     """Weigh each score between 0 and 1 such that the weights sum to k: `sigmoid((z - t) / temperature)`.
 
     Strictly monotone and shift invariant; as the temperature falls, the k largest tend to one and the rest to zero.
@@ -19,7 +21,8 @@ def soft_topk(scores: torch.Tensor, k: float, dim: int = -1, *, temperature: flo
 
     Args:
         scores: Floating point, any shape.
-        k: Above zero; need not be whole.
+        k: Above zero; need not be whole. A tensor gets a gradient; it holds one value, or one per row in a shape that
+            broadcasts with size 1 along `dim`.
         dim: The axis that sums to k.
         temperature: Above zero, in units of the scores.
 
@@ -36,12 +39,11 @@ def soft_topk(scores: torch.Tensor, k: float, dim: int = -1, *, temperature: flo
         >>> soft_topk(torch.tensor([1.0, 0.0, -1.0, 0.0]), k=2)
         tensor([0.7311, 0.5000, 0.2689, 0.5000])
     """
-    k, temperature = positive("k", k), positive("temperature", temperature)
-    solve = partial(_solve_sigmoid, k=k)
-    return rowwise(lambda rows: Balanced.apply(rows / temperature, solve, lambda p: p * (1 - p)), scores, dim)
+    rows = open_rows(scores, dim) / positive("temperature", temperature)
+    return chosen_rows(rows, check_sum(k, scores, dim), SIGMOID).movedim(-1, dim).to(scores.dtype)
 
 
-def budget(scores: torch.Tensor, k: float, dim: int = -1) -> torch.Tensor:
+def budget(scores: torch.Tensor, k: float | torch.Tensor, dim: int = -1) -> torch.Tensor:
     """Project scores onto weights between 0 and 1 that sum to k: `clip(z - t, 0, 1)`.
 
     Weakly monotone and shift invariant, with exact zeros and exact ones. With k = 1 it is sparsemax. `-inf` masks an
@@ -49,7 +51,8 @@ def budget(scores: torch.Tensor, k: float, dim: int = -1) -> torch.Tensor:
 
     Args:
         scores: Floating point, any shape.
-        k: Above zero; need not be whole.
+        k: Above zero; need not be whole. A tensor gets a gradient; it holds one value, or one per row in a shape that
+            broadcasts with size 1 along `dim`.
         dim: The axis that sums to k.
 
     Returns:
@@ -65,11 +68,77 @@ def budget(scores: torch.Tensor, k: float, dim: int = -1) -> torch.Tensor:
         >>> budget(torch.tensor([3.0, 0.5, 0.0, -3.0]), k=2)
         tensor([1.0000, 0.7500, 0.2500, 0.0000])
     """
-    solve = partial(_solve_clip, k=positive("k", k))
-    return rowwise(lambda rows: Balanced.apply(rows, solve, lambda p: ((p > 0) & (p < 1)).to(p.dtype)), scores, dim)
+    return chosen_rows(open_rows(scores, dim), check_sum(k, scores, dim), CLIP).movedim(-1, dim).to(scores.dtype)
 
 
-def _solve_sigmoid(rows: torch.Tensor, k: float) -> torch.Tensor:
+def chosen_rows(rows: torch.Tensor, k: torch.Tensor, family: Family) -> torch.Tensor:
+    """Weights along the last axis, for a k that `check_sum` has passed."""
+    return Balanced.apply(rows, k.to(rows.device), family)
+
+
+def check_sum(k: float | torch.Tensor, scores: torch.Tensor, dim: int) -> torch.Tensor:
+    """Return k as a tensor lined up with the rows of the scores, or refuse it."""
+    if not isinstance(k, torch.Tensor):
+        return torch.tensor(positive("k", k), dtype=torch.float64)
+    if not k.is_floating_point():
+        raise InputError(f"k has dtype {k.dtype}; give floating point, such as k.float().")
+    wrong = ~((k.detach() > 0) & (k.detach() < math.inf))
+    if any_of(wrong):
+        raise InputError(
+            f"k holds {float(k.detach()[wrong][0])!r} ({int(wrong.sum())} of {k.numel()} are out of range); "
+            f"it takes finite numbers above zero."
+        )
+    return spread("k", k, scores, dim)
+
+
+class _Chosen:
+    """What both maps share: k shifts the threshold, and the threshold alone."""
+
+    def drift(self, p: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(p)
+
+    def tilt(self, p: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        g = self.slope(p, k)
+        total = g.sum(-1, keepdim=True)
+        return g / torch.where(total == 0, 1.0, total)
+
+    def slope(self, p: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError
+
+    def project(self, p: torch.Tensor, v: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        return projected(self.slope(p, k), v)
+
+
+class _Sigmoid(_Chosen):
+    """`p = sigmoid(z - t)`."""
+
+    def solve(self, rows: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        return _solve_sigmoid(rows, k.to(rows.dtype))
+
+    def slope(self, p: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        return p * (1 - p)
+
+    def bend(self, p: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        return 1 - 2 * p
+
+
+class _Clip(_Chosen):
+    """`p = clip(z - t, 0, 1)`."""
+
+    def solve(self, rows: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        return _solve_clip(rows, k.to(rows.dtype))
+
+    def slope(self, p: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        return ((p > 0) & (p < 1)).to(p.dtype)
+
+    def bend(self, p: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(p)
+
+
+SIGMOID, CLIP = _Sigmoid(), _Clip()
+
+
+def _solve_sigmoid(rows: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
     s, real, count, full = _prepare(rows, k)
 
     def taylor(t: torch.Tensor) -> list[torch.Tensor]:
@@ -84,7 +153,7 @@ def _solve_sigmoid(rows: torch.Tensor, k: float) -> torch.Tensor:
     return _finish(torch.sigmoid(s - t), real, full)
 
 
-def _solve_clip(rows: torch.Tensor, k: float) -> torch.Tensor:
+def _solve_clip(rows: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
     s, real, _, full = _prepare(rows, k)
 
     def taylor(t: torch.Tensor) -> list[torch.Tensor]:
@@ -98,7 +167,7 @@ def _solve_clip(rows: torch.Tensor, k: float) -> torch.Tensor:
     return _finish((s - t).clamp(0.0, 1.0), real, full)
 
 
-def _prepare(rows: torch.Tensor, k: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+def _prepare(rows: torch.Tensor, k: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return shifted rows, what is unmasked, how much that is per row, and which rows k exhausts."""
     s, _ = shifted(rows)
     real = rows != -math.inf

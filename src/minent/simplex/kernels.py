@@ -1,0 +1,406 @@
+"""Entmax and its gradient on the CPU, compiled: blocks of rows, and no branch in a loop over entries.
+
+Callers have checked everything: contiguous arrays `(rows, d)` of float32 or float64 with `d >= 1`, and `parameters`
+from `cpu.solver_parameters`. Two layouts, by the length of the rows:
+
+- **short rows** stand side by side, 64 of them, one per lane: every step of the solver is vector code over rows;
+- **long rows** are solved one at a time. First their block maxima: the threshold of a part of a row never exceeds the
+  row's own, so what lies below it is outside the support, and only the candidates meet the solver.
+
+In symbols: `s = z - max z`, `w = e (s - t)`, `y = max(0, 1 + w)`, `p = y**(1/e)` with `e = alpha - 1`, and the sums
+over a row `total` of p, `first` of p / y, `second` of p / y**2. A `power` gives these three for one entry; the one for
+any e is stable as e falls to 0, those for e = 1 and e = 1/2 are exact.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from minent.simplex.elementary import exponential, exponential_less_one, logarithm
+
+LANES = 64
+SHORT = 128  # rows up to this length stand side by side
+_BLOCK = 16  # entries of a long row that share one maximum
+_CHUNK = 4096  # entries that are summed in one go before the sum moves to float64
+_MOST_STEPS = 200  # halving alone needs under 60
+_MASKED = -1e30  # stands for -inf: below every support, and harmless in arithmetic
+_TINY = np.float32(1e-30)
+
+# These run inside an entry point at the end of the file, which is what the cache keeps. A sum may be taken in any order
+# (`reassoc`), so LLVM spreads it over vector lanes; what must keep its order, as in log(1 + w), stands in a `power`,
+# whose rules travel with it.
+inner = njit(nogil=True, forceinline=True, error_model="numpy", fastmath={"contract"})
+summing = njit(nogil=True, forceinline=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+entry = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+
+
+# --- one entry, one step ----------------------------------------------------------------------------------------------
+
+
+@inner
+def power_linear(w, inverse, one):
+    y = max(one + w, one - one)
+    inside = one * (y > one - one)
+    return y, inside, one - one  # nothing asks for the second derivative of a straight line
+
+
+@inner
+def power_square(w, inverse, one):
+    y = max(one + w, one - one)
+    return y * y, y, one * (y > one - one)
+
+
+@inner
+def power_any(w, inverse, one):
+    y = max(one + w, one - one)
+    reciprocal = one / max(y, one * _TINY)
+    log_y = logarithm(y) + (w - (y - one)) * reciprocal  # the second term is what the sum 1 + w lost in rounding
+    p = exponential(log_y * inverse) * (y > one - one)
+    first = p * reciprocal
+    return p, first, first * reciprocal
+
+
+@inner
+def _next(t, total, first, second, low, high, e, tolerance, one):
+    """Narrow the bracket by what was seen at t; return it, the next t, and whether the search may end there.
+
+    The step is Halley's toward the root of `total**e - 1`, or Newton's where the bend is too strong to be trusted.
+    """
+    half = one / (one + one)
+    low, high = t if total >= one else low, t if total <= one else high
+    newton = -total * exponential_less_one(-e * logarithm(total)) / (e * first)
+    bend = half * (one - e) * newton * (second - first * first / total) / first
+    step = newton / (one - bend) if abs(bend) < half else newton
+    # Above alpha = 2 the slope is infinite at the edges: a short step proves nothing, only a narrow bracket does. So
+    # each step goes a little too far on purpose there, and the bracket closes from both sides.
+    close = tolerance * (one + t)
+    steep = e > one
+    ended = high - low <= close + close if steep else abs(step) <= close
+    following = t + (step + (close if step > 0 else -close) if steep else step)
+    inside = (following > low) & (following < high)
+    following = following if inside | ended else half * (low + high)
+    return low, high, t if ended & steep else following, ended
+
+
+# --- short rows, one per lane -----------------------------------------------------------------------------------------
+
+
+@inner
+def _load_lanes(x, start, rows, s, peak, spoilt):
+    """Stand rows side by side, less their peaks. What is spoilt, by NaN or +inf, sums to NaN; lanes to spare repeat."""
+    zero = s.dtype.type(0)
+    masked = s.dtype.type(_MASKED)
+    for lane in range(LANES):
+        row = start + min(lane, rows - 1)
+        for j in range(x.shape[1]):
+            s[j, lane] = x[row, j]
+        peak[lane] = -np.inf
+        spoilt[lane] = zero
+    for j in range(x.shape[1]):
+        for lane in range(LANES):
+            z = s[j, lane]
+            peak[lane] = z if z > peak[lane] else peak[lane]
+            spoilt[lane] += zero if z == -np.inf else z * zero
+    for j in range(x.shape[1]):
+        for lane in range(LANES):
+            z = s[j, lane]
+            s[j, lane] = masked if z == -np.inf else z - peak[lane]
+
+
+@inner
+def _solve_lanes(s, state, sums, waiting, e, inverse, tolerance, high, power):
+    """Move every lane's t to its root; `waiting` counts the evaluations that a lane needed."""
+    one = s.dtype.type(1)
+    t, low, top = state[0], state[1], state[2]
+    total, first, second = sums[0], sums[1], sums[2]
+    for lane in range(LANES):
+        t[lane], low[lane], top[lane] = one - one, one - one, high[lane]
+    for step in range(_MOST_STEPS):
+        for lane in range(LANES):
+            total[lane], first[lane], second[lane] = one - one, one - one, one - one
+        for j in range(s.shape[0]):
+            for lane in range(LANES):
+                p, q, r = power(e[lane] * (s[j, lane] - t[lane]), inverse[lane], one)
+                total[lane] += p
+                first[lane] += q
+                second[lane] += r
+        open_lanes = 0
+        for lane in range(LANES):
+            low[lane], top[lane], t[lane], ended = _next(
+                t[lane], total[lane], first[lane], second[lane], low[lane], top[lane], e[lane], tolerance[lane], one
+            )
+            sums[3, lane] = one * (not ended)
+        for lane in range(LANES):
+            going = waiting[lane] == step and sums[3, lane] > 0
+            waiting[lane] += going
+            open_lanes += going
+        if open_lanes == 0:
+            return
+
+
+@inner
+def _entmax_short(x, out, parameters, counts, begin, end, power):
+    d, many = x.shape[1], parameters.shape[1] > 1
+    s = np.empty((d, LANES), parameters.dtype)
+    own = np.empty((4, LANES), parameters.dtype)
+    state = np.empty((3, LANES), parameters.dtype)
+    sums = np.empty((4, LANES), parameters.dtype)
+    spoilt = np.empty(LANES, parameters.dtype)
+    waiting = np.empty(LANES, np.int64)
+    one = s.dtype.type(1)
+    for start in range(begin, end, LANES):
+        rows = min(LANES, end - start)
+        for lane in range(LANES):
+            waiting[lane] = 0
+            for i in range(4):
+                own[i, lane] = parameters[i, start + min(lane, rows - 1) if many else 0]
+        peak = sums[3]
+        _load_lanes(x, start, rows, s, peak, spoilt)
+        for lane in range(LANES):
+            blank = (peak[lane] == -np.inf) & (spoilt[lane] == 0)
+            waiting[lane] = -1 if blank | (spoilt[lane] != 0) else 0  # these wait for nothing
+            spoilt[lane] = one - one if blank else spoilt[lane] + one
+        e, inverse, t, total = own[0], own[1], state[0], sums[0]
+        _solve_lanes(s, state, sums, waiting, e, inverse, own[2], own[3], power)
+        for lane in range(LANES):
+            total[lane] = one - one
+        for j in range(d):
+            for lane in range(LANES):
+                p, _, _ = power(e[lane] * (s[j, lane] - t[lane]), inverse[lane], one)
+                s[j, lane] = p
+                total[lane] += p
+        for lane in range(rows):
+            counts[start + lane] = waiting[lane] + 1
+            scale = spoilt[lane] if spoilt[lane] != one else one / total[lane]
+            for j in range(d):
+                out[start + lane, j] = s[j, lane] * scale
+
+
+# --- long rows, one at a time -----------------------------------------------------------------------------------------
+
+
+@summing
+def _sum_chunk(s, begin, end, t, e, inverse, power, one):
+    total = first = second = one - one
+    for i in range(begin, end):
+        p, q, r = power(e * (s[i] - t), inverse, one)
+        total += p
+        first += q
+        second += r
+    return total, first, second
+
+
+@inner
+def _solve_row(s, count, t, high, e, inverse, tolerance, power):
+    """Return the root, at t or above, and the number of evaluations."""
+    one = s.dtype.type(1)
+    low, ended = t, False
+    for step in range(_MOST_STEPS):
+        total = first = second = 0.0
+        for begin in range(0, count, _CHUNK):
+            sums = _sum_chunk(s, begin, min(begin + _CHUNK, count), t, e, inverse, power, one)
+            total, first, second = total + sums[0], first + sums[1], second + sums[2]
+        low, high, t, ended = _next(
+            t, s.dtype.type(total), s.dtype.type(first), s.dtype.type(second), low, high, e, tolerance, one
+        )
+        if ended:
+            return t, step + 1
+    return t, _MOST_STEPS
+
+
+@inner
+def _ordered(bits, kind, shift):
+    """The bits of a float as an integer that sorts like it, and back again; NaN sorts beyond the infinities."""
+    return kind(bits ^ kind(kind(bits >> shift) & kind((1 << shift) - 1)))
+
+
+@inner
+def _block_maxima(bits, keys, shift):
+    """Fill in the maximum of each block, then the least and the largest entry, as bits of floats."""
+    kind = bits.dtype.type
+    blocks = keys.size - 2
+    least, largest = kind((1 << shift) - 1), kind(-(1 << shift))
+    for block in range(blocks):
+        most = kind(-(1 << shift))
+        for i in range(block * _BLOCK, min(block * _BLOCK + _BLOCK, bits.size)):
+            key = _ordered(bits[i], kind, shift)
+            most = max(most, key)
+            least = min(least, key)
+        keys[block] = most
+        largest = max(largest, most)
+    keys[blocks], keys[blocks + 1] = least, largest
+    for i in range(keys.size):
+        keys[i] = _ordered(keys[i], kind, shift)
+
+
+@inner
+def _gather(x, maxima, cut, peak, s, places):
+    """Copy what lies above the cut, less the peak, and note its places; return how much that is."""
+    count = 0
+    for block in range(maxima.size - 2):
+        if maxima[block] > cut:
+            for i in range(block * _BLOCK, min(block * _BLOCK + _BLOCK, x.size)):
+                s[count] = x[i] - peak
+                places[count] = i
+                count += x[i] > cut
+    return count
+
+
+@summing
+def _turn_chunk(s, begin, end, t, e, inverse, power, one):
+    total = one - one
+    for i in range(begin, end):
+        p, _, _ = power(e * (s[i] - t), inverse, one)
+        s[i] = p
+        total += p
+    return total
+
+
+@inner
+def _turn(s, count, t, e, inverse, power):
+    """Turn scores into `p`; return their sum."""
+    total = 0.0
+    for begin in range(0, count, _CHUNK):
+        total += _turn_chunk(s, begin, min(begin + _CHUNK, count), t, e, inverse, power, s.dtype.type(1))
+    return total
+
+
+@inner
+def _entmax_long(x, bits, out, parameters, counts, begin, end, power):
+    d, many = x.shape[1], parameters.shape[1] > 1
+    shift = 8 * x.itemsize - 1
+    blocks = (d + _BLOCK - 1) // _BLOCK
+    keys = np.empty(blocks + 2, bits.dtype)
+    maxima = keys.view(x.dtype)
+    s = np.empty(d + 1, parameters.dtype)
+    places = np.empty(d + 1, np.int32)
+    one, masked = s.dtype.type(1), s.dtype.type(_MASKED)
+    for row in range(begin, end):
+        column = row if many else 0
+        e, inverse = parameters[0, column], parameters[1, column]
+        tolerance, high = parameters[2, column], parameters[3, column]
+        _block_maxima(bits[row], keys, shift)
+        least, peak = maxima[blocks], maxima[blocks + 1]
+        counts[row] = 0
+        if not peak < np.inf or np.isnan(least):
+            out[row, :] = np.nan
+            continue
+        if peak == -np.inf:
+            out[row, :] = 0
+            continue
+        for block in range(blocks):
+            s[block] = max(maxima[block] - peak, masked)
+        t, evaluations = _solve_row(s, blocks, one - one, high, e, inverse, tolerance, power)
+        slack = tolerance * (one + t)
+        t = max(t - slack - slack, one - one)
+        cut = peak + t - inverse
+        if least > cut:
+            for i in range(d):
+                s[i] = x[row, i] - peak
+            count = d
+        else:
+            count = _gather(x[row], maxima, cut, peak, s, places)
+        t, evaluations = _solve_row(s, count, t, high, e, inverse, tolerance, power)
+        counts[row] = evaluations
+        scale = s.dtype.type(1.0 / _turn(s, count, t, e, inverse, power))
+        if count == d:
+            for i in range(d):
+                out[row, i] = s[i] * scale
+        else:
+            out[row, :] = 0
+            for i in range(count):
+                out[row, places[i]] = s[i] * scale
+
+
+# --- the gradient -----------------------------------------------------------------------------------------------------
+
+
+@inner
+def slope_linear(p, exponent, one):
+    return one * (p > one - one)
+
+
+@inner
+def slope_square(p, exponent, one):
+    return np.sqrt(p)
+
+
+@inner
+def slope_any(p, exponent, one):
+    return exponential(exponent * logarithm(max(p, one * _TINY))) * (p > one - one)
+
+
+@summing
+def _mean_chunk(p, v, g, begin, end, exponent, slope, one):
+    total = weighted = one - one
+    for i in range(begin, end):
+        g[i] = slope(p[i], exponent, one)
+        total += g[i]
+        weighted += g[i] * v[i]
+    return total, weighted
+
+
+@inner
+def _project(p, v, out, exponents, begin, end, slope):
+    """`g (v - <g, v> / sum g)`, row by row, with `g = p**(2 - alpha)` on the support."""
+    d = p.shape[1]
+    one = p.dtype.type(1)
+    g = np.empty(d, p.dtype)
+    for row in range(begin, end):
+        exponent = exponents[row if exponents.size > 1 else 0]
+        total = weighted = 0.0
+        for start in range(0, d, _CHUNK):
+            sums = _mean_chunk(p[row], v[row], g, start, min(start + _CHUNK, d), exponent, slope, one)
+            total, weighted = total + sums[0], weighted + sums[1]
+        mean = p.dtype.type(weighted / total if total != 0 else 0.0)
+        for i in range(d):
+            out[row, i] = g[i] * (v[row, i] - mean)
+
+
+# --- entry points: one for each power, compiled when first asked for --------------------------------------------------
+
+
+@entry
+def entmax_short_any(x, bits, out, parameters, counts, begin, end):
+    _entmax_short(x, out, parameters, counts, begin, end, power_any)
+
+
+@entry
+def entmax_short_square(x, bits, out, parameters, counts, begin, end):
+    _entmax_short(x, out, parameters, counts, begin, end, power_square)
+
+
+@entry
+def entmax_short_linear(x, bits, out, parameters, counts, begin, end):
+    _entmax_short(x, out, parameters, counts, begin, end, power_linear)
+
+
+@entry
+def entmax_long_any(x, bits, out, parameters, counts, begin, end):
+    _entmax_long(x, bits, out, parameters, counts, begin, end, power_any)
+
+
+@entry
+def entmax_long_square(x, bits, out, parameters, counts, begin, end):
+    _entmax_long(x, bits, out, parameters, counts, begin, end, power_square)
+
+
+@entry
+def entmax_long_linear(x, bits, out, parameters, counts, begin, end):
+    _entmax_long(x, bits, out, parameters, counts, begin, end, power_linear)
+
+
+@entry
+def project_any(p, v, out, exponents, begin, end):
+    _project(p, v, out, exponents, begin, end, slope_any)
+
+
+@entry
+def project_square(p, v, out, exponents, begin, end):
+    _project(p, v, out, exponents, begin, end, slope_square)
+
+
+@entry
+def project_linear(p, v, out, exponents, begin, end):
+    _project(p, v, out, exponents, begin, end, slope_linear)
