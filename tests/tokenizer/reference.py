@@ -227,3 +227,34 @@ def savings(row: bytes, costs: dict[bytes, int]) -> Counter[bytes]:
             saved[piece] += min(cheapest(row[:cut], costs)[0] + cheapest(row[cut:], costs)[0] for cut in cuts) - total
         begin += len(piece)
     return saved
+
+
+# --- encoding ---------------------------------------------------------------------------------------------------------
+
+BYTES = [bytes([byte]) for byte in range(256)]
+
+
+def lines_of(text: bytes) -> list[bytes]:
+    """The lines that pieces of imported models stay in: each with all line ends behind it."""
+    lines, begin = [], 0
+    for i in range(1, len(text)):
+        if text[i - 1] == 10 and text[i] != 10:
+            lines.append(text[begin:i])
+            begin = i
+    return [*lines, text[begin:]]
+
+
+def positions_of(ways: np.ndarray, end: int) -> set[int]:
+    """All positions on the best way to a position."""
+    positions = {end}
+    while end:
+        end -= 2047 - (int(ways[end - 1]) >> 21)
+        positions.add(end)
+    return positions
+
+
+def law(text: bytes, scores: dict[bytes, float], alpha: float) -> dict[tuple[bytes, ...], float]:
+    """The probability of every segmentation: proportional to exp(alpha * score)."""
+    ways = [tuple(way) for way in all_segmentations(text, set(scores))]
+    weights = np.array([np.exp(alpha * sum(scores[piece] for piece in way)) for way in ways])
+    return dict(zip(ways, weights / weights.sum()))

@@ -144,7 +144,13 @@ def test_it_cannot_be_changed_and_can_be_sent(made):
         made.scores[0] = 0
     with pytest.raises(ValueError, match="read-only"):
         made.counts[0] = 0
-    assert pickle.loads(pickle.dumps(made)).encode("the cat") == made.encode("the cat")
+    with pytest.raises(AttributeError, match="'pieces' is set when it is made"):
+        made.pieces = ()
+    with pytest.raises(AttributeError, match="'counts' stays"):
+        del made.counts
+    sent = pickle.loads(pickle.dumps(made))
+    assert sent.encode("the cat") == made.encode("the cat")
+    assert vars(sent).keys() == vars(made).keys()
 
 
 @pytest.mark.parametrize(
@@ -161,8 +167,14 @@ def test_it_cannot_be_changed_and_can_be_sent(made):
         (lambda t: t.encode("a", alpha=-1.0, seed=0), "alpha is -1.0"),
         (lambda t: t.encode("a", alpha=float("nan"), seed=0), "alpha is nan"),
         (lambda t: t.encode("a", alpha=float("inf"), seed=0), "alpha is inf"),
-        (lambda t: t.decode([3, 99_999]), "99999"),
-        (lambda t: t.decode([-1]), "ids hold -1"),
+        (lambda t: t.decode([3, 99_999]), "ids[1] is 99999, but vocab_size is"),
+        (lambda t: t.decode(np.array([[3]] * 2_000)), "no row of whole numbers"),
+        (lambda t: t.decode(np.array([3.0] * 2_000)), "no row of whole numbers"),
+        (lambda t: t.decode([3] * 2_000 + [2**40, -7]), f"ids[2000] is {2**40}, but"),
+        (lambda t: t.decode([3] * 2_000 + [t.vocab_size]), "(1 of 2001 ids are outside)"),
+        (lambda t: t.decode(np.array([3] * 2_000 + [-1])), "ids[2000] is -1, but"),
+        (lambda t: t.decode(np.array([3] * 2_000 + [-1], dtype=np.int32)), "ids[2000] is -1, but"),
+        (lambda t: t.decode([-1]), "ids[0] is -1, but vocab_size is"),
         (lambda t: t.decode(["a"]), "no row of whole numbers"),
         (lambda t: t.decode([1.5, 3]), "no row of whole numbers"),
         (lambda t: t.decode(7), "no row of whole numbers"),

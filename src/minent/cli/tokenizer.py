@@ -118,8 +118,10 @@ def encode(
             rows = known.encode_batch(batch)
         else:
             seeds = [None if seed is None else seed + position + i for i in range(len(batch))]
-            marks = {"add_bos": add_bos, "add_eos": add_eos}
-            rows = [known.encode(text, alpha=alpha, seed=one, **marks) for text, one in zip(batch, seeds)]
+            rows = [
+                known.encode(text, alpha=alpha, seed=one, add_bos=add_bos, add_eos=add_eos)
+                for text, one in zip(batch, seeds)
+            ]
         position += len(batch)
         for ids in rows:
             print(_readable(known.id_to_piece(id) for id in ids) if pieces else " ".join(map(str, ids)))

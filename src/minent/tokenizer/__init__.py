@@ -18,9 +18,25 @@ Ids 0, 1, 2 are padding, begin and end; ids 3 to 258 are the 256 bytes, so nothi
 Source: J. Su, kexue.fm/archives/9752 (BytePiece), 9768 and 9811 (sampling), 3956 (the lattice); bytepiece 0.6.3.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from minent.tokenizer.config import TokenizerConfig
 from minent.tokenizer.model import Tokenizer
-from minent.tokenizer.sampling import TextSample
-from minent.tokenizer.training import train
+from minent.tokenizer.streaming import DecodingStream, EncodingStream
 
-__all__ = ["TextSample", "Tokenizer", "TokenizerConfig", "train"]
+if TYPE_CHECKING:
+    from minent.tokenizer.sampling import TextSample as TextSample
+    from minent.tokenizer.training import train as train
+
+__all__ = ["DecodingStream", "EncodingStream", "TextSample", "Tokenizer", "TokenizerConfig", "train"]
+
+_LEARNING = {"TextSample": "sampling", "train": "training"}  # compiled loops, which encoding a few texts needs not
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LEARNING:
+        return getattr(importlib.import_module(f"minent.tokenizer.{_LEARNING[name]}"), name)
+    raise AttributeError(f"module 'minent.tokenizer' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The encoder: a double-array trie over bytes, the likeliest segmentation, and segmentations drawn by chance.
+"""A double-array trie over bytes for training, and the likeliest segmentation; `automaton` is what encodes.
 
 A node of the trie is a slot, and `units[slot]` holds its parent in the high half and an offset in the low half: the
 child of node n by byte b is slot `offset of n + b`, if the parent of that slot is n. `pieces[slot]` is the id of the
@@ -10,7 +10,7 @@ strictly better one; candidates arrive in order of increasing start. No piece cr
 Callers make sure that each of the 256 bytes is a piece, so every position can be reached, and that buffers hold what
 the starts say.
 
-Source: J. Aoe (1989) for the double array; J. Su, kexue.fm/archives/9752 for the search, 9811 for exact sampling.
+Source: J. Aoe (1989) for the double array; J. Su, kexue.fm/archives/9752 for the search.
 """
 
 from __future__ import annotations
@@ -66,19 +66,6 @@ def segment(rows: Rows, trie: Trie) -> tuple[np.ndarray, np.ndarray]:
 
     ids = np.concatenate(over_shards(work, rows.starts))
     return ids, np.cumsum(counts)
-
-
-def sample(buffer: np.ndarray, trie: Trie, alpha: float, uniforms: np.ndarray) -> np.ndarray:
-    """Draw a segmentation with probability proportional to `exp(alpha * score)`.
-
-    Args:
-        buffer: Bytes of one text.
-        trie: The pieces.
-        alpha: 0 makes every segmentation as likely as any other; the larger, the nearer to the best one.
-        uniforms: A number in [0, 1) for each byte; the one at which a piece begins decides which piece it is.
-    """
-    ids, weight = np.empty(len(buffer), dtype=np.int32), np.zeros(len(buffer) + 1)
-    return ids[: _sample(buffer, *trie[:4], alpha, uniforms, weight, ids)].copy()
 
 
 @njit(cache=True, nogil=True)
@@ -187,48 +174,4 @@ def _segment(buffer, starts, units, pieces, scores, lengths, ring, ids, counts):
                 written += 1
             counts[row] += end - origin - write
             begin = end
-    return written
-
-
-@njit(cache=True, nogil=True)
-def _sample(buffer, units, pieces, scores, lengths, alpha, uniforms, weight, ids):
-    """Weigh all ways to go on from every position, from the end back; then go forward and draw piece after piece.
-
-    `weight[i]` becomes the log of the sum of exp(alpha * score) over all segmentations of the line from i on. Fills
-    `ids` and returns how many there are.
-    """
-    written, begin = 0, 0
-    while begin < len(buffer):
-        end = _line_end(buffer, begin, len(buffer))
-        weight[end] = 0.0
-        for i in range(end - 1, begin - 1, -1):
-            highest, total = -np.inf, 0.0
-            node = _ROOT
-            for j in range(i, end):
-                node = _child(units, node, buffer[j])
-                if node == _ROOT:
-                    break
-                if pieces[node] >= 0:
-                    term = alpha * scores[pieces[node]] + weight[j + 1]
-                    if term > highest:
-                        total = total * np.exp(highest - term) + 1.0
-                        highest = term
-                    else:
-                        total += np.exp(term - highest)
-            weight[i] = highest + np.log(total)
-        i = begin
-        while i < end:
-            below, chosen = 0.0, np.int32(-1)
-            node = _ROOT
-            for j in range(i, end):
-                node = _child(units, node, buffer[j])
-                if node == _ROOT or below > uniforms[i]:
-                    break  # rounding may leave the sum of all below 1: then the last piece is taken
-                if pieces[node] >= 0:
-                    chosen = pieces[node]
-                    below += np.exp(alpha * scores[chosen] + weight[j + 1] - weight[i])
-            ids[written] = chosen
-            written += 1
-            i += lengths[chosen]
-        begin = end
     return written
