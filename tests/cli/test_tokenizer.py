@@ -35,7 +35,7 @@ def test_decode_names_the_line(tokenizer_folder):
     )
     outside = run("tokenizer", "decode", tokenizer_folder, stdin="9999\n")
     assert outside.code == 2
-    assert outside.err.startswith("minent: stdin, line 1: ids hold 9999, but vocab_size is ")
+    assert outside.err.startswith("minent: stdin, line 1: ids[0] is 9999, but vocab_size is ")
 
 
 def test_train_refuses_a_taken_folder_before_reading(tokenizer_folder):
