@@ -32,8 +32,8 @@ def train(
         str, typer.Option(metavar="fewest|mixed|likelihood", help="The best way to write a text.")
     ] = "fewest",
     balance: Annotated[
-        float, typer.Option(metavar="X", help="The larger, the more pieces for scripts of many bytes.")
-    ] = 0.8,
+        float | None, typer.Option(metavar="X", help="The larger, the more pieces for scripts of many bytes.")
+    ] = None,
     min_count: Annotated[int | None, typer.Option(metavar="N", help="Least count of a piece.")] = None,
     max_piece_length: Annotated[int, typer.Option(metavar="N", help="Longest piece, in bytes.")] = 36,
     isolate_digits: Annotated[bool, typer.Option("--isolate-digits", help="Every digit is a piece.")] = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from minent.errors import InputError, did_you_mean, listing
@@ -35,7 +36,7 @@ class TokenizerConfig:
             best.
         balance: The power of (bytes / characters) that a text is weighted with. 0 makes all bytes alike, and so gives
             scripts of one byte per character the larger part of the vocabulary; the larger, the more pieces go to
-            scripts of two and three bytes.
+            scripts of two and three bytes. None takes 0.2 for 8,000 ids and 0.3 more for each doubling, from 0 to 1.
         cross_lines: A piece may hold a line end and what follows it: the indent of code, the mark of a list.
         word_bounded: A piece holds white space only at its beginning, so none reaches into a second word.
         forced: Texts that become pieces in any case, with their characters.
@@ -64,7 +65,7 @@ class TokenizerConfig:
     max_piece_length: int = 36
     ensure_unicode: bool = True
     objective: str = "fewest"
-    balance: float = 0.8
+    balance: float | None = None
     cross_lines: bool = False
     word_bounded: bool = False
     forced: tuple[str, ...] = ()
@@ -97,8 +98,8 @@ class TokenizerConfig:
         _check_whole("sample_megabytes", self.sample_megabytes, 1, 4_000)
         if self.min_count is not None:
             _check_whole("min_count", self.min_count, 1, None)
-        if not (isinstance(self.balance, (int, float)) and 0 <= self.balance <= 4):
-            raise InputError(f"balance is {self.balance!r}; it takes a number from 0 to 4.")
+        if self.balance is not None and not (isinstance(self.balance, (int, float)) and 0 <= self.balance <= 4):
+            raise InputError(f"balance is {self.balance!r}; it takes a number from 0 to 4, or None.")
 
     def _check_texts(self) -> None:
         for name in ("forced", "blocked"):
@@ -140,6 +141,13 @@ class TokenizerConfig:
         if self.min_count is not None:
             return self.min_count
         return 2 if self.faithful else max(2, round(byte_count / (22.5 * max(self.sizes))))
+
+    @property
+    def power(self) -> float:
+        """`balance` where it is given, else the default that its description states."""
+        if self.balance is not None:
+            return self.balance
+        return min(max(0.2 + 0.3 * math.log2(max(self.sizes) / 8_000), 0.0), 1.0)
 
 
 def _check_whole(name: str, value: object, least: int, most: int | None, why: str = "") -> None:

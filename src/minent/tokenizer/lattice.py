@@ -41,7 +41,9 @@ def count(chunks: Rows, order: int, min_count: int) -> Ngrams:
         min_count: Rarer n-grams of two bytes and more score minus infinity.
     """
     keys = np.empty(len(chunks.buffer), dtype=np.int64)
-    _fill_keys(chunks.buffer, chunks.starts, order, keys)
+    over_shards(
+        lambda first, last: _fill_keys(chunks.buffer, chunks.starts[first : last + 1], order, keys), chunks.starts
+    )
     distinct, firsts, ranks = _ranked(keys)
     return Ngrams(_conditionals(distinct, firsts, len(ranks), order, min_count), ranks)
 
@@ -74,11 +76,10 @@ def cut(chunks: Rows, ngrams: Ngrams, *, ensure_unicode: bool) -> Rows:
 def _ranked(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sort the keys: the different ones, where each begins in the sorted row, and by position which one it is."""
     by_key = np.argsort(keys)
-    row = keys[by_key]
-    is_new = np.append(True, row[1:] != row[:-1])
+    distinct, firsts = np.empty((2, len(keys)), dtype=np.int64)
     ranks = np.empty(len(keys), dtype=np.int32)
-    ranks[by_key] = np.cumsum(is_new, dtype=np.int32) - 1
-    return row[is_new], np.flatnonzero(is_new), ranks
+    found = _rank(keys, by_key, distinct, firsts, ranks)
+    return distinct[:found].copy(), firsts[:found].copy(), ranks
 
 
 def _conditionals(distinct: np.ndarray, firsts: np.ndarray, total: int, order: int, min_count: int) -> np.ndarray:
@@ -106,6 +107,19 @@ def _fill_keys(buffer, starts, order, keys):
         for i in range(starts[chunk + 1] - 1, starts[chunk] - 1, -1):
             key = (key >> _BITS) | ((np.int64(buffer[i]) + 1) << (_BITS * (order - 1)))
             keys[i] = key
+
+
+@njit(cache=True, nogil=True)
+def _rank(keys, by_key, distinct, firsts, ranks):
+    """Number the different keys in their order; returns how many there are."""
+    found, before = 0, np.int64(-1)
+    for i in range(len(by_key)):
+        key = keys[by_key[i]]
+        if key != before:
+            distinct[found], firsts[found] = key, i
+            found, before = found + 1, key
+        ranks[by_key[i]] = found - 1
+    return found
 
 
 @njit(cache=True, nogil=True)

@@ -97,9 +97,9 @@ def _fit(
     if sample.bytes == 0:
         raise InputError(f"texts holds {sample.texts} texts and no character. Give some text to learn from.")
     rules = pruning.Rules(config)
-    whole = _weighted(sample, config.balance, 1)
+    whole = _weighted(sample, config.power, 1)
     part = max(1, sample.held // (_EARLY_BYTES * sizes[0]))
-    early = whole if part == 1 else _weighted(sample, config.balance, part)
+    early = whole if part == 1 else _weighted(sample, config.power, part)
     done, draft, finished = checkpoint.drafts(sample)
     if draft is None:
         draft = _first_draft(whole, sample, config, rules, progress)
