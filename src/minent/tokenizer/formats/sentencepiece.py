@@ -51,8 +51,8 @@ def limits(tokenizer: Tokenizer) -> list[str]:
     found = ["decoding drops NUL bytes", "id 0 is <unk>, which never occurs, because one piece must be unknown"]
     if not differences(tokenizer):
         found.append(
-            f"sums are float32: ids are ours up to {exact_bytes(tokenizer):,} bytes in one call whatever they are, and "
-            f"far beyond for texts like those of the training"
+            f"sums are float32: a call gives our ids for any {exact_bytes(tokenizer):,} bytes, and for 100 KB and more "
+            f"of most texts; beyond that near ties may fall the other way"
         )
     return found
 
