@@ -95,5 +95,5 @@ def test_known_characters_are_written_as_they_are():
     made = fuzz.trained()
     for text in ["the cat", " two  spaces \n", "上 上 𝒳"]:
         assert "".join(map(readable(made).spell, made.tokenize(text))) == text
-    assert readable(made).spell("\u2581上é".encode()) == "\ue0e2\ue096\ue081上\ue0c3\ue0a9"
+    assert readable(made).spell("\u2581上à".encode()) == "\ue0e2\ue096\ue081上\ue0c3\ue0a0"
     assert readable(fuzz.hostile(2, whole_characters=False)) == alphabet()
