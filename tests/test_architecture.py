@@ -22,7 +22,19 @@ GROUND = {"errors", "runtime", "artifacts"}
 
 # A room may import the rooms named beside it, and the ground. Arrows point down: read the table from top to bottom.
 ARROWS = {
-    "cli": {"classifier", "prompts", "encoders", "vectors", "tokenizer", "corpus", "report", "samples", "lowrank"},
+    "cli": {
+        "server",
+        "classifier",
+        "prompts",
+        "encoders",
+        "vectors",
+        "tokenizer",
+        "corpus",
+        "report",
+        "samples",
+        "lowrank",
+    },
+    "server": {"classifier", "report"},
     "classifier": {
         "prompts",
         "encoders",

@@ -31,6 +31,7 @@ ROOMS = (
     "report",
     "roots",
     "samples",
+    "server",
     "simplex",
     "tokenizer",
     "vectors",

@@ -87,7 +87,7 @@ def compress(
         model = model.with_temperature(round(temperature_for_confidence(model.scores(compared), confidence), 6))
     made = TextClassifier(**classifier.get_params())
     facts = {**classifier.facts_, "sizes": _sizes(whole, model, shared, len(compared))}
-    made._adopt(model, classifier.classes_, facts, classifier.measured_, classifier.inputs_)
+    made._adopt(model, classifier.classes_, facts, classifier.measured_, classifier.inputs_, classifier.examples_)
     return made
 
 

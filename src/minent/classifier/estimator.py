@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,12 @@ from minent.errors import ArtifactError, InputError, did_you_mean
 from minent.runtime import Reporter, silent
 
 if TYPE_CHECKING:
+    from minent.classifier.explain import Explanation
     from minent.classifier.groundwork import Groundwork
     from minent.prompts import Backbone
 
 KIND, FORMAT = "classifier", 1
+EXAMPLES = "labelled.jsonl"
 
 
 class TextClassifier:
@@ -40,6 +43,7 @@ class TextClassifier:
         facts_: All that the report reads; the same for the same seed and data.
         measured_: Seconds and dates of this run.
         model_: The linear model that is shipped.
+        examples_: Some labelled texts with their labels, to show beside an answer.
 
     Example:
         >>> texts = ["so good", "good fun", "very good", "so bad", "bad fun", "very bad"]
@@ -102,7 +106,7 @@ class TextClassifier:
             resume=resume,
             groundwork=groundwork,
         )
-        self._adopt(fitted.model, fitted.classes, fitted.facts, fitted.measured, fitted.inputs)
+        self._adopt(fitted.model, fitted.classes, fitted.facts, fitted.measured, fitted.inputs, fitted.examples)
         self.climb_ = fitted.climb
         return self
 
@@ -113,12 +117,14 @@ class TextClassifier:
         facts: dict[str, Any],
         measured: dict[str, Any],
         inputs: dict[str, str],
+        examples: Sequence[tuple[str, str]],
     ) -> None:
         self.model_ = model
         self.classes_ = np.array(list(classes), dtype=str)
         self.facts_ = facts
         self.measured_ = measured
         self.inputs_ = inputs
+        self.examples_ = tuple(examples)
 
     @property
     def ladder_(self) -> list[dict[str, Any]]:
@@ -186,6 +192,32 @@ class TextClassifier:
             raise InputError(f"X has {len(said)} texts and y has {len(stated)} labels. Give one label per text.")
         return float(np.mean(said == np.array(stated)))
 
+    def explain(self, text: str) -> Explanation:
+        """Say which words of a text moved the decision, and by how much.
+
+        Args:
+            text: One text.
+
+        Returns:
+            The n-grams of the text with what each adds to the score of every class. The model is linear, so their sum
+            and the bias are the scores themselves, not an approximation.
+
+        Raises:
+            InputError: Not fitted, or `text` is no str.
+
+        Example:
+            >>> texts = ["so good", "good fun", "very good", "so bad", "bad fun", "very bad"]
+            >>> classifier = TextClassifier(budget_seconds=5).fit(texts, ["+", "+", "+", "-", "-", "-"])
+            >>> found = classifier.explain("A bad idea")
+            >>> found.text, [term.ngram for term in found.terms]
+            ('a bad idea', ['bad'])
+        """
+        from minent.classifier.explain import explain
+
+        if not isinstance(text, str):
+            raise InputError(f"text is {type(text).__name__}; it takes one str.")
+        return explain(self._fitted().model_, self.classes_.tolist(), text)
+
     # --- on disk ------------------------------------------------------------------------------------------------------
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
@@ -207,6 +239,8 @@ class TextClassifier:
         ) as draft:
             draft.facts.update(self.facts_)
             draft.facts["model"] = self.model_.save(draft.path)
+            lines = [json.dumps({"text": text, "label": label}) for text, label in self.examples_]
+            (draft.path / EXAMPLES).write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
             draft.measured.update(self.measured_)
             draft.inputs.update(self.inputs_)
 
@@ -231,7 +265,9 @@ class TextClassifier:
             if len(classes) != len(model.bias):
                 raise ValueError(f"{len(classes)} classes, but weights for {len(model.bias)}")
             loaded = cls(budget_seconds=manifest.config["budget_seconds"], seed=manifest.seeds["seed"])
-            loaded._adopt(model, classes, facts, manifest.measured, manifest.inputs)
+            loaded._adopt(
+                model, classes, facts, manifest.measured, manifest.inputs, _read_examples(folder, manifest.files)
+            )
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise ArtifactError(f"{folder}: its parts do not fit together ({error}). Save it again.") from error
         return loaded
@@ -279,3 +315,11 @@ class TextClassifier:
     def __repr__(self) -> str:
         changed = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items() if value is not None)
         return f"TextClassifier({changed})"
+
+
+def _read_examples(folder: str | Path, files: Iterable[str]) -> list[tuple[str, str]]:
+    """The labelled texts of a saved folder; none in one that an earlier version wrote."""
+    if EXAMPLES not in files:
+        return []
+    rows = [json.loads(line) for line in (Path(folder) / EXAMPLES).read_text(encoding="ascii").splitlines()]
+    return [(str(row["text"]), str(row["label"])) for row in rows]

@@ -50,12 +50,37 @@ def ngrams(text: str, script: str) -> list[str]:
         >>> ngrams("很好用", "unspaced")
         ['很', '好', '用', '很好', '好用', '很好用']
     """
-    lowered = text[:LONGEST_TEXT].lower()
     if script == "spaced":
-        words = _WORD.findall(lowered)
+        words = _WORD.findall(as_read(text, script))
         return words + [f"{left} {right}" for left, right in pairwise(words)]
-    line = " ".join(lowered.split())
+    line = as_read(text, script)
     return [line[i : i + n] for n in (1, 2, 3) for i in range(len(line) - n + 1)]
+
+
+def as_read(text: str, script: str) -> str:
+    """Return the text as the analyser reads it: its beginning, in lower case, runs of space drawn together if unspaced.
+
+    Example:
+        >>> as_read("很  好 OK", "unspaced")
+        '很 好 ok'
+    """
+    lowered = text[:LONGEST_TEXT].lower()
+    return lowered if script == "spaced" else " ".join(lowered.split())
+
+
+def located_ngrams(text: str, script: str) -> list[tuple[int, int, str]]:
+    """Return `(start, end, n-gram)` for the n-grams of `ngrams`, places counted in `as_read`, sorted by place.
+
+    Example:
+        >>> located_ngrams("Not bad", "spaced")
+        [(0, 3, 'not'), (0, 7, 'not bad'), (4, 7, 'bad')]
+    """
+    line = as_read(text, script)
+    if script == "spaced":
+        words = [(found.start(), found.end(), found.group()) for found in _WORD.finditer(line)]
+        pairs = [(left[0], right[1], f"{left[2]} {right[2]}") for left, right in pairwise(words)]
+        return sorted(words + pairs)
+    return sorted((i, i + n, line[i : i + n]) for n in (1, 2, 3) for i in range(len(line) - n + 1))
 
 
 @dataclass(frozen=True)
@@ -108,6 +133,10 @@ class Vocabulary:
         if len(kept) > limit:
             kept = sorted(kept, key=lambda feature: (-documents[feature], feature))[:limit]
         return cls(script, sorted(kept))
+
+    def column(self, feature: str) -> int | None:
+        """Return the column of an n-gram, None where it is not known."""
+        return self._column.get(feature)
 
     def count(self, texts: Iterable[str]) -> Counts:
         """Count the known n-grams of each text.

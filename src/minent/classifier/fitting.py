@@ -43,6 +43,7 @@ class Fitted:
     facts: dict[str, Any]
     measured: dict[str, Any]
     inputs: dict[str, str]
+    examples: list[tuple[str, str]]
     climb: Climb
 
 
@@ -99,7 +100,7 @@ def fit_classifier(
         "machine": f"{platform.machine()}, {platform.system()}, {thread_count()} threads",
         "budget_seconds": budget_seconds,
     }
-    return Fitted(model, task.classes, facts, measured, task.digests, climb)
+    return Fitted(model, task.classes, facts, measured, task.digests, task.examples(), climb)
 
 
 def groundwork_for(

@@ -16,6 +16,8 @@ from minent import artifacts
 from minent.classifier.features import LONGEST_TEXT
 from minent.errors import InputError, listing
 
+MOST_EXAMPLES, LONGEST_EXAMPLE = 2000, 1000
+
 
 @dataclass(frozen=True)
 class Task:
@@ -40,6 +42,11 @@ class Task:
         """SHA-256 of what was labelled and of what was not."""
         pairs = [part for text, label in zip(self.texts, self.labels) for part in (text, self.classes[label])]
         return {"labelled": artifacts.digest_texts(pairs), "unlabelled": artifacts.digest_texts(self.pool)}
+
+    def examples(self) -> list[tuple[str, str]]:
+        """Labelled texts to keep with the model: all, or an even part of very many, each shortened to be shown."""
+        rows = np.unique(np.linspace(0, len(self.texts) - 1, min(len(self.texts), MOST_EXAMPLES)).astype(int))
+        return [(self.texts[row][:LONGEST_EXAMPLE], self.classes[self.labels[row]]) for row in rows]
 
     def limited(self, characters: int, seed: int) -> Task:
         """Return the task with a random part of the pool, of about so many characters, where it has more."""
