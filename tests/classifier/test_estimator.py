@@ -20,7 +20,7 @@ TEST_TEXTS, TEST_LABELS = draw(60, seed=13)
 
 @pytest.fixture(scope="module")
 def fitted():
-    return TextClassifier(budget_seconds=30).fit(TEXTS, LABELS, POOL)
+    return TextClassifier(budget_seconds=60).fit(TEXTS, LABELS, POOL)
 
 
 def test_the_ladder_holds_every_rung_and_ships_one(fitted):
@@ -42,17 +42,17 @@ def test_probabilities_sum_to_one_and_agree_with_predict(fitted):
 
 
 def test_unlabelled_text_helps(fitted):
-    alone = TextClassifier(budget_seconds=30).fit(TEXTS, LABELS)
+    alone = TextClassifier(budget_seconds=60).fit(TEXTS, LABELS)
     assert fitted.score(TEST_TEXTS, TEST_LABELS) > alone.score(TEST_TEXTS, TEST_LABELS) + 0.05
     assert any("too few to teach" in sentence for sentence in alone.decision_)
 
 
 def test_the_order_of_the_rows_and_the_names_of_the_labels_do_not_matter(fitted):
     order = np.random.default_rng(0).permutation(len(TEXTS))
-    shuffled = TextClassifier(budget_seconds=30).fit([TEXTS[i] for i in order], [LABELS[i] for i in order], POOL)
+    shuffled = TextClassifier(budget_seconds=60).fit([TEXTS[i] for i in order], [LABELS[i] for i in order], POOL)
     assert np.array_equal(shuffled.predict_proba(TEST_TEXTS), fitted.predict_proba(TEST_TEXTS))
     swapped = {"sea": "z", "wood": "a"}
-    renamed = TextClassifier(budget_seconds=30).fit(TEXTS, [swapped[label] for label in LABELS], POOL)
+    renamed = TextClassifier(budget_seconds=60).fit(TEXTS, [swapped[label] for label in LABELS], POOL)
     assert renamed.predict_proba(TEST_TEXTS)[:, ::-1] == pytest.approx(fitted.predict_proba(TEST_TEXTS), abs=2e-2)
 
 
@@ -145,7 +145,7 @@ def _with_member(monkeypatch, member, place):
 @pytest.mark.parametrize("how", ["raise", "nan"])
 def test_a_rung_that_fails_does_not_sink_the_rest(monkeypatch, fitted, how):
     _with_member(monkeypatch, Broken(how), 2)
-    classifier = TextClassifier(budget_seconds=30).fit(TEXTS, LABELS, POOL)
+    classifier = TextClassifier(budget_seconds=60).fit(TEXTS, LABELS, POOL)
     rung = next(rung for rung in classifier.ladder_ if rung["name"] == "broken")
     assert rung["note"].startswith("failed: ")
     assert not rung["in_fusion"]
@@ -155,7 +155,7 @@ def test_a_rung_that_fails_does_not_sink_the_rest(monkeypatch, fitted, how):
 
 def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
     _with_member(monkeypatch, Broken("interrupt"), 3)
-    classifier = TextClassifier(budget_seconds=30).fit(TEXTS, LABELS, POOL)
+    classifier = TextClassifier(budget_seconds=60).fit(TEXTS, LABELS, POOL)
     notes = {rung["name"]: rung["note"] for rung in classifier.ladder_}
     assert notes["broken"] == "not finished: stopped by hand"
     assert notes["lr"] == "not climbed: stopped by hand"
@@ -166,13 +166,13 @@ def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
 def test_ctrl_c_before_anything_is_finished_stops(monkeypatch):
     _with_member(monkeypatch, Broken("interrupt"), 0)
     with pytest.raises(KeyboardInterrupt):
-        TextClassifier(budget_seconds=30).fit(TEXTS, LABELS, POOL)
+        TextClassifier(budget_seconds=60).fit(TEXTS, LABELS, POOL)
 
 
 def test_a_budget_that_is_used_up_skips_rungs_by_name(monkeypatch):
     clock = iter([0.0, *[1e9] * 50])
     monkeypatch.setattr("minent.classifier.fitting.time.monotonic", lambda: next(clock))
-    classifier = TextClassifier(budget_seconds=30).fit(TEXTS, LABELS, POOL)
+    classifier = TextClassifier(budget_seconds=60).fit(TEXTS, LABELS, POOL)
     notes = {rung["name"]: rung["note"] for rung in classifier.ladder_}
     assert notes["tfidf_lr"] == ""  # the first rung is always climbed
     assert notes["ridge"] == notes["lr"] == "not climbed: the time budget was used up"
@@ -184,7 +184,7 @@ def test_a_budget_that_is_used_up_skips_rungs_by_name(monkeypatch):
 
 def test_one_label_per_class_works_and_says_what_is_unknown():
     texts, labels = ["wave reef tide sail", "oak moss pine deer"], ["sea", "wood"]
-    classifier = TextClassifier(budget_seconds=30).fit(texts, labels, POOL)
+    classifier = TextClassifier(budget_seconds=60).fit(texts, labels, POOL)
     assert classifier.score(TEST_TEXTS, TEST_LABELS) > 0.6
     assert classifier.facts_["calibration"]["ece"] is None
     assert all(rung["cv_accuracy"] is None for rung in classifier.ladder_)
