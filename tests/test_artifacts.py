@@ -259,3 +259,34 @@ def test_array_digests_tell_shape_and_type_apart() -> None:
     array = np.zeros(4, dtype=np.int32)
     digests = {artifacts.digest_arrays(a) for a in (array, array.reshape(2, 2), array.astype(np.int64)[:2], array[:3])}
     assert len(digests) == 4
+
+
+# --- one run at a time ------------------------------------------------------------------------------------------------
+
+
+def test_a_place_is_held_by_one_run_and_let_go(tmp_path):
+    with artifacts.locked(tmp_path / "model"):
+        with pytest.raises(ArtifactError, match=f"process {os.getpid()}"), artifacts.locked(tmp_path / "model"):
+            raise AssertionError("two runs hold one place")
+        with artifacts.locked(tmp_path / "other"):
+            pass
+    assert list(tmp_path.iterdir()) == []
+    with artifacts.locked(tmp_path / "model"):
+        pass
+
+
+def test_a_run_that_was_killed_holds_nothing(tmp_path):
+    script = (
+        "import sys, time; from minent import artifacts\n"
+        "with artifacts.locked(sys.argv[1]): print('held', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "model")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(ArtifactError, match=f"process {holder.pid}"), artifacts.locked(tmp_path / "model"):
+            pass
+        holder.kill()
+        holder.wait()
+        with artifacts.locked(tmp_path / "model"):
+            pass
+    assert list(tmp_path.iterdir()) == []

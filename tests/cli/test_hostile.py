@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from minent import corpus
+from minent import artifacts, corpus
 from tests.cli.terminal import Run, run
 
 MINENT = (sys.executable, "-c", "from minent.cli import main; main()")
@@ -117,7 +117,7 @@ def test_labels_end_no_line_and_colour_no_terminal(tmp_path):
 def test_kept_bytes_are_measured(tokenizer_folder):
     shown = run("tokenizer", "stats", tokenizer_folder, "-", "--encoding-errors", "keep", stdin=b"caf\xe9\n")
     assert (shown.code, shown.err) == (0, "")
-    assert "here: bytes\t4\n" in shown.out
+    assert "stdin: bytes\t4\n" in shown.out
 
 
 def test_a_report_replaces_no_other_file(few):
@@ -161,3 +161,12 @@ def test_decode_names_the_line_of_a_broken_byte(tokenizer_folder):
 def test_a_size_without_end(few):
     refused = run("compress", few, "-o", few.parent / "small", "--max-size", "infk")
     assert refused.err == "minent: --max-size is 'infk'; it takes a number of bytes, such as 200K or 2M.\n"
+
+
+def test_a_second_fit_on_one_output_is_refused(few, tmp_path):
+    with artifacts.locked(tmp_path / "model"):
+        found = run("fit", few, "-o", tmp_path / "model", "--budget-seconds", 5)
+    assert (found.code, found.out) == (2, "")
+    assert "another run is working on it" in found.err
+    assert run("fit", few, "-o", tmp_path / "model", "--budget-seconds", 5).code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["few.csv", "model"]

@@ -17,6 +17,7 @@ from minent.artifacts.contents import (
     save_arrays,
     write_whole,
 )
+from minent.artifacts.locking import locked
 from minent.artifacts.manifest import MANIFEST, Manifest, read_manifest, unknown_kind
 from minent.artifacts.saving import Draft, refuse_taken, writing
 
@@ -29,6 +30,7 @@ __all__ = [
     "digest_of",
     "digest_texts",
     "load_arrays",
+    "locked",
     "pack_arrays",
     "plain",
     "read_manifest",

@@ -73,22 +73,23 @@ def learn(
     overwrite: bool = False,
 ) -> TextClassifier:
     """Fit, save beside a report, and print the ladder; what `fit` and `demo` share."""
-    from minent import report
+    from minent import artifacts, report
     from minent.classifier import TextClassifier
 
     partial = output.with_name(f"{output.name}.partial")
-    _refuse_foreign(partial)
     classifier = TextClassifier(budget_seconds=budget_seconds, seed=seed)
-    try:
-        with progress.bars() as bars:
-            classifier.fit(texts, labels, unlabeled, progress=bars, work_folder=partial, resume=resume)
-    except KeyboardInterrupt:
-        if partial.is_dir():
-            print(f"minent: what was finished is in {partial}; --resume goes on from there.", file=sys.stderr)
-        raise
-    classifier.save(output, overwrite=overwrite)
-    report.write(output, output / "report.html")
-    shutil.rmtree(partial, ignore_errors=True)
+    with artifacts.locked(output):
+        _refuse_foreign(partial)
+        try:
+            with progress.bars() as bars:
+                classifier.fit(texts, labels, unlabeled, progress=bars, work_folder=partial, resume=resume)
+        except KeyboardInterrupt:
+            if partial.is_dir():
+                print(f"minent: what was finished is in {partial}; --resume goes on from there.", file=sys.stderr)
+            raise
+        classifier.save(output, overwrite=overwrite)
+        report.write(output, output / "report.html")
+        shutil.rmtree(partial, ignore_errors=True)
     print("\n".join(tables.ladder(classifier.ladder_)))
     print("\n".join(classifier.decision_))
     print(f"model: {output}\nreport: {output / 'report.html'}")

@@ -1,0 +1,69 @@
+"""One run at a time on one place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from minent.errors import ArtifactError
+
+try:
+    import fcntl
+except ImportError:  # not a system of the Unix family: there a second run is not noticed
+    fcntl = None  # type: ignore[assignment]
+
+
+@contextmanager
+def locked(folder: str | Path) -> Iterator[None]:
+    """Hold a place for this process, so that no other run works there; a process that dies lets go of it.
+
+    Args:
+        folder: The artifact that is to be written. The lock is a file beside it, removed at the end.
+
+    Raises:
+        ArtifactError: Another run holds the place.
+
+    Example:
+        >>> import tempfile
+        >>> place = f"{tempfile.mkdtemp()}/model"
+        >>> with locked(place), locked(place):  # doctest: +ELLIPSIS
+        ...     pass
+        Traceback (most recent call last):
+            ...
+        minent.errors.ArtifactError: /.../model: another run is working on it (process ...). Wait for it, or ...
+    """
+    if fcntl is None:
+        yield
+        return
+    path = Path(folder).parent / f".{Path(folder).name}.lock"
+    handle = _take(path, Path(folder))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _take(path: Path, folder: Path) -> int:
+    """Open and lock the file; again where its holder removed it in between."""
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise ArtifactError(f"{folder}: cannot be written ({error.strerror}). Choose another place.") from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and os.path.samestat(os.fstat(handle), path.stat()):
+                os.truncate(handle, 0)
+                os.write(handle, str(os.getpid()).encode())
+                return handle
+            os.close(handle)
+        except BlockingIOError:
+            holder = os.read(handle, 20).decode("ascii", "replace") or "unknown"
+            os.close(handle)
+            raise ArtifactError(
+                f"{folder}: another run is working on it (process {holder}). Wait for it, or choose another place."
+            ) from None
