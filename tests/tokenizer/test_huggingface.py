@@ -102,3 +102,26 @@ def test_the_folder_is_loaded_by_auto_tokenizer(made, tmp_path, monkeypatch):
     theirs.save_pretrained(tmp_path / "again")
     again = transformers.AutoTokenizer.from_pretrained(str(tmp_path / "again"))
     assert again(some, add_special_tokens=False)["input_ids"] == made.encode_batch(some)
+
+
+def test_special_tokens_in_the_folder(tmp_path):
+    transformers = pytest.importorskip("transformers", reason="the extra hf is not installed")
+    made = fuzz.with_specials()
+    made.export(tmp_path / "model", "huggingface")
+    theirs = transformers.AutoTokenizer.from_pretrained(str(tmp_path / "model"))
+    assert len(theirs) == made.vocab_size
+    assert (theirs.pad_token, theirs.bos_token) == ("<|pad|>", "<||s||>")  # the plain names are special tokens here
+    assert {name: theirs.convert_tokens_to_ids(name) for name in made.specials} == made.special_ids
+    texts = [*fuzz.texts(3000, 23, list(made.pieces)), "<s>a cat<|s|>", "<|pad|><||s||>"]
+    expected = made.encode_batch(texts, allowed_special="all")
+    assert theirs(texts, add_special_tokens=False)["input_ids"] == expected
+    assert theirs.decode(expected[-2]) == "<s>a cat<|s|>"
+
+
+def test_a_special_token_that_is_a_piece_is_refused(tmp_path):
+    made = fuzz.hostile(1, whole_characters=True).with_specials(["<mask>", "<unk>"])
+    with pytest.raises(InputError, match="special tokens '<unk>' are written as pieces are there"):
+        made.export(tmp_path / "tokenizer.json", "huggingface")
+    theirs = exported(made, tmp_path / "tokenizer.json", accept_differences=True)
+    assert theirs.encode("<mask>").ids == [made.special_ids["<mask>"]]
+    assert theirs.encode("<unk>").ids == [made.piece_to_id("<unk>")]

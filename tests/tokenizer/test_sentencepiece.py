@@ -97,3 +97,15 @@ def test_protobuf_is_read_as_it_is_written(made, tmp_path):
     for cut in range(1, 40):
         with pytest.raises(ValueError, match="byte"):
             list(protobuf.fields(data[:-cut]))
+
+
+def test_special_tokens_have_their_ids_and_are_not_read_in_text(tmp_path):
+    made = fuzz.with_specials()
+    theirs = exported(made, tmp_path / "pieces.model")
+    assert theirs.vocab_size() == made.vocab_size
+    names = [name for name in made.specials if name != " "]
+    assert [theirs.piece_to_id(name) for name in names] == [made.special_ids[name] for name in names]
+    assert theirs.id_to_piece(made.special_ids[" "]) == " || "  # there is a piece " "
+    assert all(theirs.is_control(id) for id in made.special_ids.values())
+    assert theirs.encode("a<s>") == made.encode("a<s>", disallowed_special=())
+    assert (theirs.bos_id(), theirs.eos_id(), theirs.unk_id()) == (1, 2, 0)

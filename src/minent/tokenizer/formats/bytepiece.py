@@ -63,6 +63,8 @@ def differences(tokenizer: Tokenizer) -> list[str]:
         found.append("scores are not written: bytepiece takes plain logarithms of the counts, so other cuts may win")
     if exactness.crosses_line_ends(tokenizer):
         found.append("bytepiece cuts texts at line ends: pieces that go on behind one are never used")
+    if tokenizer.specials:
+        found.append(f"the {len(tokenizer.specials)} special tokens are left out")
     return found
 
 

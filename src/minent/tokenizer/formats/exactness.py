@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,8 +24,12 @@ def grain_bits(tokenizer: Tokenizer) -> int | None:
 
 
 def line_cuts_matter(tokenizer: Tokenizer) -> bool:
-    """Whether a library that segments a whole text at once could give other ids than line by line."""
-    return grain_bits(tokenizer) is None or crosses_line_ends(tokenizer)
+    """Whether this tokenizer goes line by line, and a library that takes a whole text could give other ids for it.
+
+    It goes line by line where scores are no multiples of 1/256.
+    """
+    bits = grain_bits(tokenizer)
+    return bits is None or (bits > 8 and crosses_line_ends(tokenizer))
 
 
 def crosses_line_ends(tokenizer: Tokenizer) -> bool:
@@ -34,17 +39,24 @@ def crosses_line_ends(tokenizer: Tokenizer) -> bool:
 
 def special_names(taken: set[str]) -> list[str]:
     """Names of the ids 0, 1, 2 that no piece has."""
-    return [free_name(name, taken) for name in ("<pad>", "<s>", "</s>")]
+    return free_names(("<pad>", "<s>", "</s>"), taken)
 
 
 def free_name(name: str, taken: set[str]) -> str:
-    """`name`, or `<|name|>` with as many bars as it takes to differ from all that are taken.
+    """`name`, with as many bars inside its ends as it takes to differ from all that are taken.
 
     Example:
         >>> free_name("<s>", {"<s>", "<|s|>"})
         '<||s||>'
     """
-    bars = 0
-    while (free := f"<{'|' * bars}{name[1:-1]}{'|' * bars}>") in taken:
-        bars += 1
-    return free
+    while name in taken:
+        name = f"{name[0]}|{name[1:-1]}|{name[-1]}"
+    return name
+
+
+def free_names(names: Sequence[str], taken: set[str]) -> list[str]:
+    """`free_name` for several names that are also to differ from each other."""
+    found: list[str] = []
+    for name in names:
+        found.append(free_name(name, taken.union(found)))
+    return found

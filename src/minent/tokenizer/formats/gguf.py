@@ -1,7 +1,8 @@
 """GGUF: the vocabulary of llama.cpp as a file without tensors, model `t5` (its Unigram), to be merged with a model.
 
 llama.cpp sums in float64 and keeps the longest of equals, as we do; a character map spells raw bytes, as in
-`sentencepiece`. It cannot hold a NUL in a piece or a map, so a NUL is the unknown token, which is given its id.
+`sentencepiece`. It cannot hold a NUL in a piece or a map, so a NUL is the unknown token, which is given its id
+and the name `<nul>`.
 
 Source: ggml-org/ggml, `docs/gguf.md`; ggml-org/llama.cpp, `llama-vocab.cpp` (llm_tokenizer_ugm).
 """
@@ -52,6 +53,10 @@ def limits(tokenizer: Tokenizer) -> list[str]:
         found.append("decoding writes the byte alphabet of GPT-2, not text, because pieces cut characters")
     else:
         found.append("decoding writes the bytes of a character that is no piece of its own as private-use characters")
+    if tokenizer.specials:
+        found.append(
+            "special tokens are read in text only with parse_special, and then the names of the ids 0 to 3 are read too"
+        )
     controls = [piece.decode() for piece in tokenizer.pieces if LIKE_CONTROL.fullmatch(piece)]
     if controls:
         found.append(
@@ -65,10 +70,13 @@ def write(tokenizer: Tokenizer, path: Path) -> None:
     """Write a file of keys and values."""
     spelling = readable(tokenizer)
     spelt = [spelling.spell(piece).replace(" ", SPACE_MARK) for piece in tokenizer.pieces]
-    tokens = [*exactness.special_names(set(spelt)), *spelt]
-    kinds = [sentencepiece.CONTROL] * SPECIALS + [sentencepiece.NORMAL] * len(spelt)
+    specials = exactness.free_names(tokenizer.specials, set(spelt))
+    names = exactness.free_names(("<pad>", "<s>", "</s>", "<nul>"), {*spelt, *specials})
+    tokens = [*names, *spelt[1:], *specials]
+    kinds = [sentencepiece.CONTROL] * len(tokens)
+    kinds[SPECIALS : SPECIALS + len(spelt)] = [sentencepiece.NORMAL] * len(spelt)
     kinds[_NUL_ID] = sentencepiece.UNKNOWN
-    scores = np.concatenate((np.zeros(SPECIALS), tokenizer.scores))
+    scores = np.concatenate((np.zeros(SPECIALS), tokenizer.scores, np.zeros(len(specials))))
     charsmap = spelling.charsmap()
     pairs = [
         _pair("general.architecture", _STRING, _string("t5")),

@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from minent.errors import listing
 from minent.tokenizer.config import SPECIALS
 from minent.tokenizer.formats import exactness, files
 from minent.tokenizer.formats.spelling import alphabet
@@ -50,17 +51,27 @@ def differences(tokenizer: Tokenizer) -> list[str]:
             f"{inexact} of {len(tokenizer.scores)} scores have no decimal that its reader takes exactly, and are one "
             f"last bit off: near ties may fall the other way"
         )
+    as_pieces = sorted(set(tokenizer.specials).intersection(map(alphabet().spell, tokenizer.pieces)))
+    if as_pieces:
+        found.append(f"special tokens {listing(as_pieces)} are written as pieces are there, and get the ids of those")
     return found
 
 
 def limits(tokenizer: Tokenizer) -> list[str]:
-    """What a user must know: nothing."""
-    return []
+    """What a user must know."""
+    found = []
+    if tokenizer.specials:
+        found.append("special tokens are always read in text, as with allowed_special='all' here")
+    spelling = set(alphabet().characters.values())
+    changed = [special for special in tokenizer.specials if set(special) <= spelling and not special.isascii()]
+    if changed:
+        found.append(f"special tokens {listing(changed)} are decoded to other text, as if they were spelt pieces")
+    return found
 
 
 def write(tokenizer: Tokenizer, path: Path) -> None:
     """Write the files that `paths` names."""
-    names = exactness.special_names({piece.decode(errors="replace") for piece in tokenizer.pieces})
+    names = exactness.special_names({*map(alphabet().spell, tokenizer.pieces), *tokenizer.specials})
     roles = dict(zip(("pad_token", "bos_token", "eos_token"), names))
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -73,6 +84,13 @@ def write(tokenizer: Tokenizer, path: Path) -> None:
     files.write_together({place: text.encode() for place, text in zip(paths(path), contents)})
 
 
+def _added_tokens(tokenizer: Tokenizer) -> list[dict[str, Any]]:
+    """The special tokens; not `special` there, for those are passed over where `split_special_tokens` is set."""
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized", "special"), False)
+    first = SPECIALS + len(tokenizer.pieces)
+    return [{"id": id, "content": special, **flags} for id, special in enumerate(tokenizer.specials, start=first)]
+
+
 def _tokenizer_json(tokenizer: Tokenizer, names: list[str]) -> str:
     lines = exactness.line_cuts_matter(tokenizer)
     steps = {"type": "Sequence", "pretokenizers": [_LINES, _BYTE_LEVEL]} if lines else _BYTE_LEVEL
@@ -80,7 +98,7 @@ def _tokenizer_json(tokenizer: Tokenizer, names: list[str]) -> str:
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": [],
+        "added_tokens": _added_tokens(tokenizer),
         "normalizer": {"type": "NFC"} if tokenizer.normalization == "nfc" else None,
         "pre_tokenizer": steps,
         "post_processor": None,

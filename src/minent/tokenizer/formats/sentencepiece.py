@@ -49,6 +49,10 @@ def differences(tokenizer: Tokenizer) -> list[str]:
 def limits(tokenizer: Tokenizer) -> list[str]:
     """What a user must know."""
     found = ["decoding drops NUL bytes", "id 0 is <unk>, which never occurs, because one piece must be unknown"]
+    if tokenizer.specials:
+        found.append(
+            "special tokens are not read in text, as with disallowed_special=() here, and are decoded to nothing"
+        )
     if not differences(tokenizer):
         found.append(
             f"sums are float32: a call gives our ids for any {exact_bytes(tokenizer):,} bytes, and for 100 KB and more "
@@ -68,10 +72,11 @@ def write(tokenizer: Tokenizer, path: Path) -> None:
     """Write a model file."""
     spelling = readable(tokenizer)
     spelt = [spelling.spell(piece) for piece in tokenizer.pieces]
-    _, bos, eos = exactness.special_names({*spelt, "<unk>"})
-    unknown = exactness.free_name("<unk>", set(spelt))
+    specials = exactness.free_names(tokenizer.specials, set(spelt))
+    unknown, bos, eos = exactness.free_names(("<unk>", "<s>", "</s>"), {*spelt, *specials})
     pieces = [_piece(unknown, 0.0, UNKNOWN), _piece(bos, 0.0, CONTROL), _piece(eos, 0.0, CONTROL)]
     pieces += [_piece(text, score, NORMAL) for text, score in zip(spelt, _level_scores(tokenizer).tolist())]
+    pieces += [_piece(text, 0.0, CONTROL) for text in specials]
     trainer = [
         protobuf.number(3, 1),  # unigram
         protobuf.number(4, tokenizer.vocab_size),
