@@ -77,6 +77,32 @@ def test_hidden_tokens() -> None:
     assert np.array_equal(batch.mask, ids != 0)
 
 
+@pytest.mark.parametrize("longest", [1, 3, 6])
+def test_hidden_tokens_stand_in_spans(longest: int) -> None:
+    ids = np.full((400, 128), 7)
+    batch = masking.hide(
+        ids, np.full_like(ids, -1), EncoderConfig(vocab_size=9), 0.05, np.random.default_rng(0), longest
+    )
+    gaps = np.diff(batch.places)
+    runs = len(batch.places) / (1 + (gaps > 1).sum())
+    assert runs == pytest.approx((1 + longest) / 2, rel=0.15)
+    assert len(batch.places) / ids.size == pytest.approx(0.05, rel=0.15)
+
+
+@given(
+    rows=st.lists(st.lists(st.integers(2, 9), min_size=4, max_size=4), min_size=1, max_size=5),
+    padding=st.integers(0, 3),
+)
+def test_every_token_is_asked_for_the_next_one(rows: list[list[int]], padding: int) -> None:
+    ids = np.array(rows)
+    ids[-1, 4 - padding :] = 0
+    task = masking.follow(ids)
+    wanted = [(row * 4 + at, ids[row, at + 1]) for row in range(len(ids)) for at in range(3) if ids[row, at + 1] != 0]
+    assert list(zip(task.places, task.targets)) == wanted
+    assert np.array_equal(task.inputs, ids)
+    assert np.array_equal(task.mask, ids != 0)
+
+
 @pytest.mark.parametrize(
     ("ids", "starts", "message"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 import torch
 
 import minent
-from minent.encoders import MIXERS, EncoderConfig, PretrainConfig, PretrainedEncoder, pretrain
+from minent.encoders import MIXERS, EncoderConfig, PretrainConfig, PretrainedEncoder, hardware, pretrain
 from minent.encoders.plan import planned_steps
+from minent.encoders.training import Run
 from minent.errors import InputError
 from minent.runtime import Progress
 
@@ -80,20 +82,22 @@ def test_the_number_of_threads_does_not_matter(mixer: str, monkeypatch: pytest.M
     assert seen[0] == seen[1] == seen[2]
 
 
+@pytest.mark.parametrize("mixer", ["gmlp", "repmlp"])  # the second carries running statistics
 @pytest.mark.parametrize("error", [Stop, KeyboardInterrupt])
-def test_a_resumed_run_ends_where_an_unbroken_one_does(tmp_path: Path, error: type[BaseException]) -> None:
-    shape = dataclasses.replace(SHAPE, dropout=0.1)
-    unbroken = pretrain(*texts(), shape, SHORT)
+def test_a_resumed_run_ends_where_an_unbroken_one_does(tmp_path: Path, error: type[BaseException], mixer: str) -> None:
+    shape = dataclasses.replace(SHAPE, mixer=mixer, dropout=0.1)
+    averaged = dataclasses.replace(SHORT, ema_decay=0.7)
+    unbroken = pretrain(*texts(), shape, averaged)
     folder = tmp_path / "checkpoint"
     if error is Stop:
         with pytest.raises(Stop):
-            pretrain(*texts(), shape, SHORT, checkpoint=folder, progress=stop_at(3, error))
+            pretrain(*texts(), shape, averaged, checkpoint=folder, progress=stop_at(3, error))
     else:
-        kept = pretrain(*texts(), shape, SHORT, checkpoint=folder, progress=stop_at(3, error))
+        kept = pretrain(*texts(), shape, averaged, checkpoint=folder, progress=stop_at(3, error))
         assert kept.facts["stopped"] == "stopped by the user after 3 of 6 steps"
         assert kept.facts["steps"] == 3
     events: list[Progress] = []
-    resumed = pretrain(*texts(), shape, SHORT, checkpoint=folder, resume=True, progress=events.append)
+    resumed = pretrain(*texts(), shape, averaged, checkpoint=folder, resume=True, progress=events.append)
     assert [event.done for event in events] == [4, 5, 6]
     assert resumed.digest == unbroken.digest
     assert resumed.facts == unbroken.facts
@@ -119,6 +123,94 @@ def test_steps_are_planned_without_a_clock_and_the_clock_is_a_guard() -> None:
     hurried = PretrainConfig(budget_seconds=1e-3, batch_size=1)
     stopped = pretrain(*texts(), dataclasses.replace(SHAPE, layers=1), hurried)
     assert stopped.facts["stopped"].startswith("stopped by the clock after 1 of")
+
+
+def test_a_budget_of_tokens() -> None:
+    config = dataclasses.replace(SHORT, steps=None, budget_tokens=1000)
+    assert planned_steps(SHAPE, config, tokens=1) == 8  # of 4 rows of 32 tokens
+    assert pretrain(*texts(), SHAPE, config).facts["steps"] == 8
+
+
+def test_progress_shows_bits_and_speed() -> None:
+    events: list[Progress] = []
+    trained = pretrain(*texts(), SHAPE, SHORT, piece_bytes=np.full(40, 2), progress=events.append)
+    first = trained.facts["curve"][0]["loss"]
+    bits, speed = re.fullmatch(r"([\d.]+) bits per byte, ([\d,]+) tokens/s", events[0].note).groups()
+    assert float(bits) == pytest.approx(first / np.log(2) / 2, abs=0.01)
+    assert int(speed.replace(",", "")) > 0
+    pretrain(*texts(), SHAPE, SHORT, progress=events.append)
+    assert "bits per token" in events[-1].note
+
+
+@pytest.mark.parametrize("mixer", ["gmlp", "attention"])
+def test_a_causal_encoder_learns_to_say_the_next_token(mixer: str) -> None:
+    config = PretrainConfig(steps=120, batch_size=8, learning_rate=5e-3)
+    trained = pretrain(*texts(), dataclasses.replace(SHAPE, mixer=mixer, causal=True), config)
+    held_out = trained.facts["held_out"]
+    assert held_out["loss"] < 0.8 * held_out["unigram"]
+    assert held_out["tokens"] > 0.9 * 0.03 * len(texts()[0])  # every token but the first of each row
+    row = torch.tensor([[5, 6, 7, 8, 9, 10]])
+    said = trained.encoder.logits(trained.encoder(row, row > 0))[0].argmax(dim=-1)
+    assert said.tolist()[1:] == [7, 8, 9, 10, 11] or held_out["loss"] > 1
+
+
+def test_the_average_of_the_weights_is_one() -> None:
+    seen: list[np.ndarray] = []
+    run = Run.start(np.zeros(40, dtype=np.float32), SHAPE, dataclasses.replace(SHORT, ema_decay=0.5), 100, None, {})
+    mean = run.encoder.leave.bias.detach().numpy().copy()
+    for step in range(1, 12):
+        with torch.no_grad():
+            run.encoder.leave.bias += step
+        run.step = step
+        run.follow_average()
+        keep = min(0.5, (1 + step) / (10 + step))
+        mean = keep * mean + (1 - keep) * run.encoder.leave.bias.detach().numpy()
+        seen.append(run.average.leave.bias.numpy().copy())
+    np.testing.assert_allclose(seen[-1], mean, rtol=1e-5)
+    assert run.result() is run.average
+    assert run.average.leave.bias.requires_grad
+
+
+def test_bfloat16_learns_what_float32_does_and_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for mixer in ("gmlp", "attention", "fnet", "repmlp", "synthesizer", "hypermixer"):
+        shape = dataclasses.replace(SHAPE, mixer=mixer)
+        whole = pretrain(*texts(), shape, SHORT)
+        half = pretrain(*texts(), shape, dataclasses.replace(SHORT, precision="auto"))
+        assert half.encoder.embedding.weight.dtype == torch.float32
+        assert half.facts["held_out"]["loss"] == pytest.approx(whole.facts["held_out"]["loss"], rel=0.02)
+        if hardware.has_bfloat16(torch.device("cpu")):
+            assert half.digest != whole.digest
+    monkeypatch.setattr(hardware, "has_bfloat16", lambda device: False)
+    assert pretrain(*texts(), shape, dataclasses.replace(SHORT, precision="auto")).digest == whole.digest
+    with pytest.raises(InputError, match="no instructions for it"):
+        pretrain(*texts(), SHAPE, dataclasses.replace(SHORT, precision="bfloat16"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_there_is_refused() -> None:
+    with pytest.raises(InputError, match="finds no GPU here"):
+        pretrain(*texts(), SHAPE, dataclasses.replace(SHORT, device="cuda"))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+def test_a_gpu_learns_what_the_processor_does() -> None:
+    there, here = (pretrain(*texts(), SHAPE, dataclasses.replace(SHORT, device=name)) for name in ("cuda", "cpu"))
+    assert there.facts["held_out"]["loss"] == pytest.approx(here.facts["held_out"]["loss"], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"precision": "bfloat"}, "Did you mean 'bfloat16'"),
+        ({"device": "gpu"}, "it takes one of 'auto', 'cpu', 'cuda'"),
+        ({"ema_decay": 1.0}, "from 0 to below 1"),
+        ({"budget_tokens": 0}, "budget_tokens is 0"),
+        ({"longest_span": 0}, "longest_span is 0"),
+    ],
+)
+def test_a_wrong_plan_is_refused(wrong: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        PretrainConfig(**wrong)
 
 
 def test_bits_per_byte_and_the_initial_vectors() -> None:

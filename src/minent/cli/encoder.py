@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,13 +32,18 @@ def pretrain(
     mixer: Annotated[
         str, typer.Option(metavar="NAME", help="How tokens are mixed: gmlp, attention, resmlp and others.")
     ] = "gmlp",
+    variant: Annotated[str, typer.Option(metavar="NAME", help="The form of a mixer that has several.")] = "",
+    causal: Annotated[bool, typer.Option("--causal", help="Learn to say the next token, not hidden ones.")] = False,
     dim: Annotated[
         int | None, typer.Option(metavar="N", help="Channels; by default those of the vectors, or 128.")
     ] = None,
     layers: Annotated[int, typer.Option(metavar="N", help="Blocks.")] = 4,
     max_length: Annotated[int, typer.Option(metavar="N", help="The longest row of tokens.")] = 128,
     budget_seconds: Annotated[float, typer.Option(metavar="S", help="Time to plan for, on two ordinary cores.")] = 120,
+    budget_tokens: Annotated[int | None, typer.Option(metavar="N", help="Tokens to read, whatever the time.")] = None,
     steps: Annotated[int | None, typer.Option(metavar="N", help="Number of steps, whatever the time.")] = None,
+    precision: Annotated[str, typer.Option(metavar="NAME", help="float32, bfloat16 or auto.")] = "float32",
+    device: Annotated[str, typer.Option(metavar="NAME", help="cpu, cuda or auto.")] = "auto",
     seed: options.Seed = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from DIR.partial, where a run was stopped.")] = False,
     overwrite: options.Overwrite = False,
@@ -46,7 +52,10 @@ def pretrain(
     encoding_errors: options.EncodingErrors = "strict",
     format: options.Format = None,
 ) -> None:
-    """Train an encoder to fill in hidden tokens. Ctrl-C ends it early and keeps what was learnt."""
+    """Train an encoder to fill in hidden tokens. Ctrl-C ends it early and keeps what was learnt.
+
+    Under torchrun the processes share each batch; the first one writes the folder.
+    """
     options.check_output(output, overwrite)
     from minent import encoders
     from minent.tokenizer import Tokenizer
@@ -56,9 +65,22 @@ def pretrain(
     initial = None if vectors is None else Vectors.load(vectors).matrix
     width = dim or (128 if initial is None else int(initial.shape[1]))
     shape = encoders.EncoderConfig(
-        mixer=mixer, vocab_size=known.vocab_size, dim=width, layers=layers, max_length=max_length
+        mixer=mixer,
+        variant=variant,
+        causal=causal,
+        vocab_size=known.vocab_size,
+        dim=width,
+        layers=layers,
+        max_length=max_length,
     )
-    plan = encoders.PretrainConfig(budget_seconds=budget_seconds, steps=steps, seed=seed)
+    plan = encoders.PretrainConfig(
+        budget_seconds=budget_seconds,
+        budget_tokens=budget_tokens,
+        steps=steps,
+        precision=precision,
+        device=device,
+        seed=seed,
+    )
     ids, starts = known.encode_arrays(options.read(files, text_column, encoding, encoding_errors, format))
     checkpoint = output.with_name(f"{output.name}.partial")
     with progress.bars() as report:
@@ -73,6 +95,8 @@ def pretrain(
             resume=resume,
             progress=report,
         )
+    if int(os.environ.get("RANK", "0")):
+        return  # torchrun's other processes hold the same encoder
     trained.save(output, overwrite=overwrite)
     shutil.rmtree(checkpoint, ignore_errors=True)
     print(f"{output}: {trained.facts['steps']:,} steps, {_sentence(trained.facts['held_out'])}")
@@ -89,7 +113,7 @@ def evaluate(
     encoding_errors: options.EncodingErrors = "strict",
     format: options.Format = None,
 ) -> None:
-    """Print the loss on other texts with 15 % of the tokens hidden, next to that of their own frequencies."""
+    """Print the loss on other texts, next to that of their frequencies: 15 % hidden, or each next token if causal."""
     import numpy as np
 
     from minent.encoders import PretrainedEncoder
@@ -117,5 +141,5 @@ def _piece_bytes(known: Tokenizer) -> np.ndarray:
 def _sentence(held_out: dict | None) -> str:
     if held_out is None:
         return "too little text to hold some out for a loss"
-    loss = f"{held_out['loss']:.4f} {held_out['unit']} on {held_out['tokens']:,} hidden tokens"
+    loss = f"{held_out['loss']:.4f} {held_out['unit']} on {held_out['tokens']:,} tokens to be said"
     return f"{loss} ({held_out['unigram']:.4f} by frequency alone)"

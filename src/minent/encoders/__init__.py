@@ -1,7 +1,7 @@
 """Small encoders pretrained by masked language modelling in minutes of an ordinary CPU.
 
 For whoever has raw text and no pretrained model for it: ids in, one vector per token or per text out. The token mixer
-is pluggable (`MIXERS`); the default needs no attention. Padding never changes a result.
+is pluggable (`MIXERS`); the default needs no attention. Padding never changes a result. Images enter as `Patches`.
 
     >>> import numpy as np
     >>> from minent.encoders import EncoderConfig, PretrainConfig, pretrain
@@ -14,9 +14,10 @@ is pluggable (`MIXERS`); the default needs no attention. Padding never changes a
 """
 
 from minent.encoders.mixers import MIXERS
+from minent.encoders.patches import Patches
 from minent.encoders.plan import PretrainConfig
 from minent.encoders.pretrain import pretrain
 from minent.encoders.pretrained import PretrainedEncoder
 from minent.encoders.skeleton import Encoder, EncoderConfig
 
-__all__ = ["MIXERS", "Encoder", "EncoderConfig", "PretrainConfig", "PretrainedEncoder", "pretrain"]
+__all__ = ["MIXERS", "Encoder", "EncoderConfig", "Patches", "PretrainConfig", "PretrainedEncoder", "pretrain"]

@@ -1,4 +1,4 @@
-"""The masked loss, and what it comes to on texts that training never saw."""
+"""The loss of the task, and what it comes to on texts that training never saw."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ RATE, TOKENS = 0.15, 65_536  # hidden share, whatever it was in training; how mu
 
 
 def masked_losses(encoder: Encoder, batch: masking.Masked) -> Tensor:
-    """The cross-entropy of each hidden token, in nats; the output is computed where it is needed only."""
-    hidden = encoder(torch.from_numpy(batch.inputs), torch.from_numpy(batch.mask))
-    logits = encoder.logits(hidden.flatten(0, 1)[torch.from_numpy(batch.places)])
-    return F.cross_entropy(logits, torch.from_numpy(batch.targets), reduction="none")
+    """The cross-entropy of each token to be said, in nats; the output is computed where it is needed only."""
+    device = encoder.embedding.weight.device
+    inputs, mask, places, targets = (
+        torch.from_numpy(array).to(device) for array in (batch.inputs, batch.mask, batch.places, batch.targets)
+    )
+    logits = encoder.logits(encoder(inputs, mask).flatten(0, 1)[places])
+    return F.cross_entropy(logits.float(), targets, reduction="none")
 
 
 def unigram_of(ids: np.ndarray, vocab_size: int) -> np.ndarray:
@@ -37,7 +40,9 @@ def evaluate(
     piece_bytes: np.ndarray | None,
     seed: int,
 ) -> dict[str, Any] | None:
-    """Return the loss at 15 % hidden tokens on texts that training never saw, next to the unigram model's.
+    """Return the loss on texts that training never saw, next to the unigram model's.
+
+    A causal encoder is asked for every next token, another one for 15 % hidden tokens.
 
     Args:
         encoder: The encoder.
@@ -48,7 +53,7 @@ def evaluate(
         seed: Of the choice of hidden tokens.
 
     Returns:
-        `unit`, `loss`, `unigram` and `tokens` (hidden ones), or None where no token was held out.
+        `unit`, `loss`, `unigram` and `tokens` (those to be said), or None where no token was held out.
     """
     config = encoder.config
     if not held_ids.size:
@@ -59,10 +64,10 @@ def evaluate(
     )
     rows = masking.fold(stream[:TOKENS], config.max_length, PAD_ID)
     free = np.full_like(rows, masking.FREE)
-    batches = [
-        masking.hide(rows[begin : begin + 32], free[begin : begin + 32], config, RATE, rng)
-        for begin in range(0, len(rows), 32)
-    ]
+    batches = []
+    for begin in range(0, len(rows), 32):
+        part, nothing = rows[begin : begin + 32], free[begin : begin + 32]
+        batches.append(masking.follow(part) if config.causal else masking.hide(part, nothing, config, RATE, rng))
 
     @torch.inference_mode()
     def measure(batch: masking.Masked) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The masked language modelling task: texts packed into full rows, prompts in front of some, spans hidden.
+"""The language modelling tasks: texts packed into full rows, prompts in front of some; spans hidden, or the next token.
 
 Every draw is a function of a seed and a number (the pass, the step), so training can go on from any step without a
 stored generator.
@@ -13,7 +13,6 @@ import numpy as np
 
 from minent.encoders.skeleton import EOS_ID, PAD_ID, EncoderConfig
 
-LONGEST_SPAN = 3
 BLOCK_TEXTS = 8192  # packed at a time: bounds the memory of a large corpus
 FREE = -1  # nothing is required at this place
 
@@ -143,8 +142,15 @@ def batches_of(
         held = [(ids[full:], required[full:])]
 
 
-def hide(ids: np.ndarray, required: np.ndarray, config: EncoderConfig, rate: float, rng: np.random.Generator) -> Masked:
-    """Hide spans of one to three tokens, and whatever is required.
+def hide(
+    ids: np.ndarray,
+    required: np.ndarray,
+    config: EncoderConfig,
+    rate: float,
+    rng: np.random.Generator,
+    longest_span: int = 3,
+) -> Masked:
+    """Hide short spans of tokens, and whatever is required.
 
     Of the hidden tokens 80 % become the mask token, 10 % another id and 10 % stay. Padding, eos and prompts are never
     hidden.
@@ -155,6 +161,7 @@ def hide(ids: np.ndarray, required: np.ndarray, config: EncoderConfig, rate: flo
         config: The encoder's config.
         rate: The share of tokens to hide.
         rng: Where the draws come from.
+        longest_span: A span is 1 to this many tokens long; a span that reaches into the next one ends there.
 
     Source:
         Devlin et al. (2018), arXiv 1810.04805 (80/10/10); Joshi et al. (2019), arXiv 1907.10529 (spans).
@@ -166,7 +173,7 @@ def hide(ids: np.ndarray, required: np.ndarray, config: EncoderConfig, rate: flo
         array([3, 4, 5])
     """
     eligible = (ids > EOS_ID) & (ids < config.vocab_size)
-    spans = np.repeat(np.arange(ids.size), rng.integers(1, LONGEST_SPAN + 1, ids.size))[: ids.size]
+    spans = np.repeat(np.arange(ids.size), rng.integers(1, longest_span + 1, ids.size))[: ids.size]
     hidden = eligible & (rng.random(ids.size) < rate)[spans].reshape(ids.shape)
     kind = rng.random(ids.shape)
     inputs = ids.astype(np.int64)
@@ -176,3 +183,19 @@ def hide(ids: np.ndarray, required: np.ndarray, config: EncoderConfig, rate: flo
     places = np.flatnonzero(hidden | (required != FREE))
     targets = np.where(required != FREE, required, ids).ravel()[places].astype(np.int64)
     return Masked(inputs, ids != PAD_ID, places, targets)
+
+
+def follow(ids: np.ndarray) -> Masked:
+    """Ask every token for the next one.
+
+    Args:
+        ids: Packed rows.
+
+    Example:
+        >>> task = follow(np.array([[3, 4, 2, 0], [5, 6, 7, 8]]))
+        >>> task.places, task.targets
+        (array([0, 1, 4, 5, 6]), array([4, 2, 6, 7, 8]))
+    """
+    after = np.pad(ids[:, 1:], ((0, 0), (0, 1)), constant_values=PAD_ID)
+    places = np.flatnonzero(after != PAD_ID)
+    return Masked(ids.astype(np.int64), ids != PAD_ID, places, after.ravel()[places].astype(np.int64))

@@ -1,7 +1,7 @@
-"""Pretraining by masked language modelling, planned to fit a budget of seconds.
+"""Pretraining by masked or causal language modelling, planned to fit a budget of seconds or of tokens.
 
-The number of steps follows from the config and the size of the data alone: the budget is spent at a stated nominal
-speed, so the same seed gives the same encoder on a fast and on a slow day. The clock is only a guard.
+The number of steps follows from the config and the size of the data alone: a budget of seconds is spent at a stated
+nominal speed, so the same seed gives the same encoder on a fast and on a slow day. The clock is only a guard.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import numpy as np
 
 from minent import artifacts
 from minent.encoders.batches import check_rows, cut
+from minent.encoders.distributed import Group, join
 from minent.encoders.evaluation import evaluate, unigram_of
+from minent.encoders.hardware import autocast, device_of
 from minent.encoders.plan import PretrainConfig
 from minent.encoders.pooling import Pooling
 from minent.encoders.pretrained import PretrainedEncoder
@@ -36,10 +38,11 @@ def pretrain(
     resume: bool = False,
     progress: Reporter = silent,
 ) -> PretrainedEncoder:
-    """Train an encoder to fill in hidden tokens of the given texts.
+    """Train an encoder to fill in hidden tokens of the given texts, or to say the next one if it is causal.
 
     Ctrl-C, or the clock at 1.5 times the budget, ends training early and keeps what was learnt; `facts["stopped"]`
-    then says so. The result depends on the seed, not on the number of threads.
+    then says so. The result depends on the seed, not on the number of threads. Under `torchrun` the processes share
+    every batch, step together, and all return the same encoder; two of them step exactly as one does.
 
     Args:
         ids: Token ids of all texts end to end, each in `[0, vocab_size)`.
@@ -48,10 +51,10 @@ def pretrain(
         pretrain_config: How long and how to train; None for the defaults.
         initial: Word vectors, float `(vocab_size, dim)`, that the embedding starts from, rescaled to a standard
             deviation of 0.02. The start matters more than anything else at this size.
-        piece_bytes: Bytes of each id, `(vocab_size,)`: the loss is then reported in bits per byte, else per token.
+        piece_bytes: Bytes of each id, `(vocab_size,)`: losses are then reported in bits per byte, else per token.
         checkpoint: A folder that takes the state of training every `checkpoint_seconds`, at Ctrl-C and at the end.
         resume: Go on from `checkpoint` where it holds one, to exactly the result of a run that was never stopped.
-        progress: Called with the step and the loss.
+        progress: Called with the step, its loss, and the speed in tokens per second.
 
     Returns:
         The encoder, with its held-out loss in `facts`.
@@ -80,15 +83,20 @@ def pretrain(
     text, held_text = train.take(ids), held.take(ids)
     unigram = unigram_of(text[0], encoder_config.vocab_size)
     folder = Path(checkpoint) if checkpoint is not None else None
+    device = device_of(config.device)
+    autocast(config.precision, device)  # refuses what the device has not, before any work
+    group = join(device)
+    _check_group(group, config)
     with torch_session(config.seed) as parallel:
-        run = Run.start(unigram, encoder_config, config, len(text[0]), initial, inputs)
+        run = Run.start(unigram, encoder_config, config, len(text[0]), initial, inputs, group, piece_bytes)
         if resume and folder is not None and folder.is_dir():
             run.restore(folder)
         run.train(text, folder, parallel, progress)
     facts = run.facts() | {"texts": len(starts) - 1, "train_tokens": len(text[0])}
-    facts["held_out"] = evaluate(run.encoder.eval(), *held_text, unigram, piece_bytes, config.seed)
-    pooling = Pooling.fit(run.encoder, *text, np.exp(unigram), config.seed)
-    return PretrainedEncoder(run.encoder, pooling, config, facts, run.measured(), inputs)
+    encoder = run.result()
+    facts["held_out"] = evaluate(encoder, *held_text, unigram, piece_bytes, config.seed)
+    pooling = Pooling.fit(encoder, *text, np.exp(unigram), config.seed)
+    return PretrainedEncoder(encoder, pooling, config, facts, run.measured(), inputs)
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,13 @@ def _split(starts: np.ndarray, encoder: EncoderConfig, config: PretrainConfig) -
     held[order[: round(config.held_out * len(lengths))]] = True
     train, kept = (_Windows(windows[:-1][chosen], lengths[chosen]) for chosen in (~held, held))
     return train, kept
+
+
+def _check_group(group: Group, config: PretrainConfig) -> None:
+    if group.size > config.batch_size:
+        raise InputError(
+            f"batch_size is {config.batch_size}, but {group.size} processes share each batch; every one needs a row."
+        )
 
 
 def _check(

@@ -77,5 +77,18 @@ def backward(parallel: Map, weights: Sequence[Tensor], loss: Callable[[Item], Te
     values, gradients = zip(*parallel(one, parts))
     for weight, shares in zip(weights, zip(*gradients)):
         present = [share for share in shares if share is not None]
-        weight.grad = torch.stack(present).sum(dim=0) if present else None
-    return float(sum(values))
+        weight.grad = pairwise_sum(present) if present else None
+    return float(pairwise_sum(values))
+
+
+def pairwise_sum(terms: Sequence[Tensor]) -> Tensor:
+    """The sum of neighbours, then of neighbouring sums: two processes with half of the terms each round as one does.
+
+    Example:
+        >>> float(pairwise_sum([torch.tensor(1.0), torch.tensor(2.0), torch.tensor(3.0)]))
+        6.0
+    """
+    terms = list(terms)
+    while len(terms) > 1:
+        terms = [sum(terms[at + 1 : at + 2], start=terms[at]) for at in range(0, len(terms), 2)]
+    return terms[0]

@@ -1,0 +1,329 @@
+"""Which token mixer learns most from the same text, and from the same time?
+
+    python -m benchmarks.encoders leaderboard --tokens 2000000 --seeds 3
+    python -m benchmarks.encoders speed
+    python -m benchmarks.encoders images
+
+`leaderboard`: every mixer is pretrained by the same recipe on Chinese and on English text, once for the same number of
+tokens and once for the same processor time, namely what `attention` needs for those tokens. Reported: bits per byte of
+hidden text that training never saw (15 % hidden; the same places for all), mean and spread over the seeds, tokens per
+second of processor time on one thread, parameters. Each run is a line of `--results`, and is not repeated: a stopped
+table goes on where it was. Load on the machine does not touch the equal-token figures; the speeds, and so the
+equal-time budgets, are of processor time, which load stretches a little.
+
+`speed`: tokens per second of training steps against `torch.nn.TransformerEncoder` with as many layers and as nearly
+equal parameters as its width allows, one thread, same batch, same masked output, in turn.
+
+`images`: 7 x 7 patches of MNIST digits through the image stem.
+
+The corpora and digits are read from `../shared/data`; without them a part is skipped, and says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import lzma
+import os
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from minent.encoders import MIXERS, Encoder, EncoderConfig, Patches, PretrainConfig
+from minent.encoders.batches import cut
+from minent.encoders.evaluation import evaluate, masked_losses, unigram_of
+from minent.encoders.masking import Masked, hide
+from minent.encoders.session import torch_session
+from minent.encoders.training import Run
+from minent.runtime import silent
+
+DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+REFERENCE = "attention"
+
+
+def main() -> None:
+    """Run the part that is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", nargs="?", default="all", choices=["all", "leaderboard", "speed", "images"])
+    parser.add_argument("--mixers", default=",".join(forms()), help="comma-separated, such as gmlp,synthesizer/random")
+    parser.add_argument("--languages", default="zh,en")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--tokens", type=int, default=500_000)
+    parser.add_argument("--bytes", type=int, default=4_000_000, help="of text in each language")
+    parser.add_argument("--vocab", type=int, default=4000)
+    parser.add_argument("--dim", type=int, default=128)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--length", type=int, default=128)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--results", type=Path, default=Path("encoders-leaderboard.jsonl"))
+    arguments = parser.parse_args()
+    os.environ["MINENT_THREADS"] = "1"
+    torch.set_num_threads(1)
+    if arguments.part in ("all", "speed"):
+        speed(arguments)
+    if arguments.part in ("all", "images"):
+        images(arguments)
+    if arguments.part in ("all", "leaderboard"):
+        leaderboard(arguments)
+
+
+def forms() -> list[str]:
+    """Every mixer, and the variants of those whose variants are other ideas."""
+    names = []
+    for name, mixer in MIXERS.items():
+        several = name in ("synthesizer", "external_attention")
+        names += [f"{name}/{variant}" for variant in mixer.variants] if several else [name]
+    return names
+
+
+def shape_of(form: str, vocab: int, arguments: argparse.Namespace) -> EncoderConfig:
+    """The config of one contestant."""
+    mixer, _, variant = form.partition("/")
+    return EncoderConfig(
+        mixer=mixer,
+        variant=variant,
+        vocab_size=vocab,
+        dim=arguments.dim,
+        layers=arguments.layers,
+        max_length=arguments.length,
+    )
+
+
+# --- leaderboard ------------------------------------------------------------------------------------------------------
+
+
+def leaderboard(arguments: argparse.Namespace) -> None:
+    """Make the runs that are missing, seed by seed so that a table is always even, and print the tables."""
+    texts = {}
+    for language in arguments.languages.split(","):
+        path = DATA / "corpora" / f"{language}.txt.xz"
+        if not path.is_file():
+            print(f"leaderboard {language}: skipped, there is no {path}")
+            continue
+        texts[language] = Text(path, arguments)
+    key = {name: getattr(arguments, name) for name in ("tokens", "bytes", "vocab", "dim", "layers", "length", "batch")}
+    rows = (
+        [json.loads(line) for line in arguments.results.read_text().splitlines()] if arguments.results.is_file() else []
+    )
+    rows = [row for row in rows if row["key"] == key]
+    contestants = arguments.mixers.split(",")
+    for seed in range(arguments.seeds):
+        for language, text in texts.items():
+            rates: dict[str, float] = {}
+            for form in dict.fromkeys([REFERENCE, *contestants]):
+                for budget in ("tokens", "time"):
+                    done = find(rows, language=language, form=form, budget=budget, seed=seed)
+                    if done is None:
+                        share = 1.0 if budget == "tokens" else rates[form] / rates[REFERENCE]
+                        done = text.learn(form, round(arguments.tokens * share), seed, arguments)
+                        done |= {"key": key, "language": language, "form": form, "budget": budget, "seed": seed}
+                        rows.append(done)
+                        with arguments.results.open("a") as file:
+                            file.write(json.dumps(done) + "\n")
+                    rates.setdefault(form, done["tokens_per_second"])
+    for language, text in texts.items():
+        show(language, text, [row for row in rows if row["language"] == language], contestants)
+
+
+def find(rows: list[dict], **wanted: object) -> dict | None:
+    """The row of a run that was made already."""
+    return next((row for row in rows if all(row[name] == value for name, value in wanted.items())), None)
+
+
+class Text:
+    """The text of one language as ids, some of it held out."""
+
+    def __init__(self, path: Path, arguments: argparse.Namespace) -> None:
+        from minent.tokenizer import TokenizerConfig, train
+
+        lines = [line for line in lzma.decompress(path.read_bytes()).decode("utf-8").split("\n") if line]
+        step = max(1, sum(len(line.encode()) for line in lines) // arguments.bytes)
+        known = train(lines[::step], TokenizerConfig(vocab_size=arguments.vocab))
+        ids, starts = known.encode_arrays(lines[::step])
+        windows, _ = cut(starts, arguments.length - 2)
+        held = np.random.default_rng(0).random(len(windows) - 1) < 0.02
+        self.vocab = known.vocab_size
+        self.train, self.held = (take(ids, windows, chosen) for chosen in (~held, held))
+        self.unigram = unigram_of(self.train[0], self.vocab)
+        self.piece_bytes = np.array([len(known.id_to_piece(id)) for id in range(self.vocab)])
+
+    def learn(self, form: str, tokens: int, seed: int, arguments: argparse.Namespace) -> dict:
+        """Pretrain one encoder and measure it."""
+        shape = shape_of(form, self.vocab, arguments)
+        plan = PretrainConfig(
+            budget_tokens=tokens, batch_size=arguments.batch, prompt_share=0.0, seed=seed, device="cpu"
+        )
+        with torch_session(seed) as parallel:
+            run = Run.start(self.unigram, shape, plan, len(self.train[0]), None, {})
+            begun = time.process_time()
+            run.train(self.train, None, parallel, silent)
+            seconds = time.process_time() - begun
+        assert run.step == run.steps
+        found = evaluate(run.result(), *self.held, self.unigram, self.piece_bytes, seed=0)
+        assert found is not None
+        read = run.step * arguments.batch * arguments.length
+        return {
+            "bits": found["loss"],
+            "unigram": found["unigram"],
+            "held_tokens": found["tokens"],
+            "tokens_per_second": read / seconds,
+            "tokens": read,
+            "seconds": seconds,
+            "parameters": sum(weight.numel() for weight in run.encoder.parameters()),
+        }
+
+
+def take(ids: np.ndarray, starts: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ids of some rows end to end, and their starts."""
+    rows = [ids[begin:end] for begin, end in zip(starts[:-1][chosen], starts[1:][chosen])]
+    return np.concatenate(rows), np.cumsum([0, *map(len, rows)])
+
+
+def show(language: str, text: Text, rows: list[dict], contestants: list[str]) -> None:
+    """Print one table, the best at equal time first."""
+
+    def spread(form: str, budget: str, field: str) -> list[float]:
+        return [row[field] for row in rows if row["form"] == form and row["budget"] == budget]
+
+    some = rows[0]
+    print(f"\n{language}: {len(text.train[0]):,} tokens of text, {some['held_tokens']:,} hidden tokens held out,")
+    print(f"frequencies alone {some['unigram']:.4f} bits per byte; mean (spread) over seeds")
+    print(f"{'mixer':32} {'equal time':>17} {'equal tokens':>17} {'tokens/s':>9} {'parameters':>11} seeds")
+    for form in sorted(contestants, key=lambda form: statistics.fmean(spread(form, "time", "bits"))):
+        cells = []
+        for budget in ("time", "tokens"):
+            bits = spread(form, budget, "bits")
+            cells.append(f"{statistics.fmean(bits):8.4f} ({statistics.pstdev(bits):.4f})")
+        rate = statistics.median(spread(form, "tokens", "tokens_per_second"))
+        count = spread(form, "tokens", "parameters")[0]
+        print(f"{form:32} {cells[0]:>17} {cells[1]:>17} {rate:9,.0f} {count:11,} {len(bits):5}", flush=True)
+
+
+# --- speed ------------------------------------------------------------------------------------------------------------
+
+
+class Transformer(nn.Module):
+    """`torch.nn.TransformerEncoder` with the same embedding, places and tied output."""
+
+    def __init__(self, config: EncoderConfig, width: int) -> None:
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(
+            config.dim, config.heads, width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size + 1 + config.prompt_slots, config.dim)
+        self.places = nn.Parameter(torch.randn(config.max_length, config.dim) * 0.02)
+        self.layers = nn.TransformerEncoder(layer, config.layers, nn.LayerNorm(config.dim), enable_nested_tensor=False)
+        self.output_bias = nn.Parameter(torch.zeros(config.vocab_size))
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Encode a batch."""
+        return self.layers(self.embedding(ids) + self.places[: ids.shape[1]], src_key_padding_mask=~mask)
+
+    logits = Encoder.logits
+
+
+def speed(arguments: argparse.Namespace) -> None:
+    """Print tokens per second of training steps, every mixer and torch's encoder in turn, five rounds."""
+    vocab, rng = arguments.vocab, np.random.default_rng(0)
+    ids = rng.integers(3, vocab, (arguments.batch, arguments.length))
+    task = hide(ids, np.full_like(ids, -1), EncoderConfig(vocab_size=vocab), 0.225, rng)
+    models: dict[str, nn.Module] = {
+        form: Encoder(shape_of(form, vocab, arguments)) for form in arguments.mixers.split(",")
+    }
+    goal = parameters(Encoder(shape_of("gmlp", vocab, arguments)))
+    config = shape_of("gmlp", vocab, arguments)
+    narrow, wide = (parameters(Transformer(config, width)) for width in (1, 2))
+    width = round((goal - narrow) / (wide - narrow)) + 1
+    models["torch.nn.TransformerEncoder"] = Transformer(config, width)
+    rounds: dict[str, list[float]] = {name: [] for name in models}
+    for turn in range(6):
+        for name, model in models.items():
+            taken = step_seconds(model, task)
+            if turn:  # the first one warms up
+                rounds[name].append(ids.size / taken)
+    base = statistics.median(rounds["torch.nn.TransformerEncoder"])
+    print(
+        f"\nspeed of training steps, one thread, dim {arguments.dim}, {arguments.layers} layers, "
+        f"{arguments.batch} x {arguments.length} tokens, torch {torch.__version__}, its feed-forward layer {width} wide"
+    )
+    print(f"{'mixer':32} {'tokens/s':>9} {'lowest':>9} {'highest':>9} {'ratio':>6} {'parameters':>11}")
+    for name, rates in sorted(rounds.items(), key=lambda item: -statistics.median(item[1])):
+        middle = statistics.median(rates)
+        print(
+            f"{name:32} {middle:9,.0f} {min(rates):9,.0f} {max(rates):9,.0f} {middle / base:6.2f} "
+            f"{parameters(models[name]):11,}",
+            flush=True,
+        )
+
+
+def parameters(model: nn.Module) -> int:
+    """How many weights a model has."""
+    return sum(weight.numel() for weight in model.parameters())
+
+
+def step_seconds(model: nn.Module, task: Masked) -> float:
+    """Processor seconds of one forward and backward pass."""
+    begun = time.process_time()
+    masked_losses(model, task).mean().backward()  # type: ignore[arg-type]
+    taken = time.process_time() - begun
+    model.zero_grad()
+    return taken
+
+
+# --- images -----------------------------------------------------------------------------------------------------------
+
+
+def images(arguments: argparse.Namespace) -> None:
+    """Train small classifiers of digits on patches, two passes over the training set."""
+    path = DATA / "mnist" / "mnist.npz"
+    if not path.is_file():
+        print(f"images: skipped, there is no {path}")
+        return
+    with np.load(path, allow_pickle=False) as file:
+        pixels, test = (
+            torch.from_numpy(file[f"{part}_images"][:, None] / np.float32(255)) for part in ("train", "test")
+        )
+        labels, test_labels = (torch.from_numpy(file[f"{part}_labels"].astype(np.int64)) for part in ("train", "test"))
+    print("\nMNIST, 16 patches of 7 x 7, dim 64, 4 layers, mean pooling, 2 passes, one seed")
+    for form in arguments.mixers.split(","):
+        accuracy, seconds = digits(form, pixels, labels, test, test_labels)
+        print(f"{form:32} {100 * accuracy:6.2f} % of test digits right, {seconds:5.1f} s of processor", flush=True)
+
+
+def digits(form: str, pixels: Tensor, labels: Tensor, test: Tensor, test_labels: Tensor) -> tuple[float, float]:
+    """Test accuracy of one mixer on digits, and the processor seconds of training."""
+    torch.manual_seed(0)
+    mixer, _, variant = form.partition("/")
+    config = EncoderConfig(
+        mixer=mixer, variant=variant, vocab_size=4, dim=64, max_length=16, expansion=2, kernel_size=7
+    )
+    stem, encoder, head = Patches(28, 7, channels=1, dim=64), Encoder(config), nn.Linear(64, 10)
+    weights = [*stem.parameters(), *encoder.parameters(), *head.parameters()]
+    optimiser = torch.optim.AdamW(weights, lr=2e-3)
+    steps = 2 * (len(labels) // 100)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
+
+    def scores(images: Tensor) -> Tensor:
+        return head(encoder(*stem(images)).mean(dim=1))
+
+    begun, order = time.process_time(), torch.cat([torch.randperm(len(labels)) for _ in range(2)])
+    for step in range(steps):
+        rows = order[step * 100 : (step + 1) * 100]
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(scores(pixels[rows]), labels[rows]).backward()
+        optimiser.step()
+        schedule.step()
+    taken = time.process_time() - begun
+    encoder.eval()
+    with torch.inference_mode():
+        found = torch.cat([scores(part).argmax(dim=1) for part in test.split(500)])
+    return float((found == test_labels).float().mean()), taken
+
+
+if __name__ == "__main__":
+    main()
