@@ -42,6 +42,7 @@ def train(
     block: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="This becomes none; repeatable.")] = None,
     normalization: Annotated[str, typer.Option(metavar="none|nfc", help="What to do with a text first.")] = "none",
     sample_megabytes: Annotated[int, typer.Option(metavar="N", help="Most text to learn from; more is sampled.")] = 128,
+    thorough: Annotated[bool, typer.Option("--thorough", help="Fewer tokens still, for 1.6 times the time.")] = False,
     faithful: Annotated[bool, typer.Option("--faithful", help="Train as bytepiece 0.6.3 does.")] = False,
     order: Annotated[int, typer.Option(metavar="N", help="Longest byte n-gram of --faithful, 2 to 7.")] = 6,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from DIR.partial, where a run was stopped.")] = False,
@@ -70,6 +71,7 @@ def train(
         word_bounded=word_bounded,
         forced=tuple(force or ()),
         blocked=tuple(block or ()),
+        thorough=thorough,
         sample_megabytes=sample_megabytes,
         balance=balance,
     )

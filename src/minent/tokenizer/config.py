@@ -41,6 +41,7 @@ class TokenizerConfig:
         word_bounded: A piece holds white space only at its beginning, so none reaches into a second word.
         forced: Texts that become pieces in any case, with their characters.
         blocked: Texts that become no piece; a character that is blocked is in no longer piece either.
+        thorough: Prune in smaller steps and add pairs twice: 0.5 to 1 % fewer tokens for about 1.6 times the time.
         sample_megabytes: Most text that is held and learnt from; a larger one is sampled by the hash of its blocks.
             Peak memory is about 14 times that, at most.
 
@@ -70,6 +71,7 @@ class TokenizerConfig:
     word_bounded: bool = False
     forced: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
+    thorough: bool = False
     sample_megabytes: int = 128
 
     def __post_init__(self) -> None:

@@ -104,7 +104,7 @@ def _fit(
     if draft is None:
         draft = _first_draft(whole, sample, config, rules, progress)
         checkpoint.keep(sample, 0, draft, finished)
-    steps = list(pruning.plan(sizes))
+    steps = list(pruning.plan(sizes, config.thorough))
     for number, step in enumerate(steps[done:], start=done):
         note = f"{len(draft.pieces):,} pieces"
         progress(runtime.Progress("prune pieces", number, len(steps), "steps", note))
