@@ -1,0 +1,90 @@
+"""`minent bench`: how fast a saved classifier is on this machine, measured from outside, as its users will meet it."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from minent.cli import options
+from minent.cli.answers import AsJson
+from minent.cli.classifier import Model
+from minent.errors import InputError
+
+_COLD_STARTS = 5
+
+
+def bench(
+    model: Model,
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="Texts to answer; without it, the sample.", show_default=False)
+    ] = None,
+    lines: Annotated[
+        int, typer.Option(metavar="N", help="Answer so many texts, those given again and again.")
+    ] = 100_000,
+    as_json: AsJson = False,
+    text_column: options.TextColumn = None,
+    encoding: options.Encoding = "utf-8",
+    encoding_errors: options.EncodingErrors = "strict",
+    format: options.Format = None,
+) -> None:
+    """Measure a model folder: cold start, texts and megabytes per second, peak memory."""
+    from minent.classifier import TextClassifier
+
+    TextClassifier.load(model)  # a folder that cannot be read costs a line now, not five failed processes
+    if lines < 1:
+        raise InputError(f"--lines is {lines}; it takes a whole number, 1 or more.")
+    if file is None:
+        from minent import samples
+
+        texts: Sequence[str] = samples.load("subjectivity").unlabeled
+    else:
+        texts = list(options.read(file, text_column, encoding, encoding_errors, format))
+    rows = [(" ".join(text.splitlines()) + "\n").encode("utf-8", "surrogateescape") for text in texts]
+    found = measure(model, rows, lines)
+    print(
+        json.dumps(found)
+        if as_json
+        else "\n".join(f"{name.replace('_', ' ')}\t{value:,}" for name, value in found.items())
+    )
+
+
+def measure(model: str, rows: Sequence[bytes], lines: int) -> dict[str, Any]:
+    """Ask fresh processes of `minent predict`."""
+    starts = sorted(_answered(model, rows[:1], 1)[0] for _ in range(_COLD_STARTS + 1))[:_COLD_STARTS]
+    cold = statistics.median(starts)
+    seconds, peak = _answered(model, rows, lines)
+    size = sum(len(rows[line % len(rows)]) for line in range(lines))
+    busy = max(seconds - cold, 1e-9)
+    return {
+        "cold_start_seconds": round(cold, 3),
+        "texts": lines,
+        "texts_per_second": round(lines / busy),
+        "megabytes_per_second": round(size / 1e6 / busy, 2),
+        "peak_megabytes": round(peak / 1e6),
+        "folder_megabytes": round(sum(os.path.getsize(file) for file in os.scandir(model)) / 1e6, 2),
+    }
+
+
+def _answered(model: str, rows: Sequence[bytes], lines: int) -> tuple[float, float]:
+    """Seconds that a fresh process takes to answer so many lines, and its peak of bytes in memory."""
+    command = [sys.executable, "-c", "from minent.cli import main; main()", "predict", "--format", "txt", model]
+    begun = time.perf_counter()
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    assert process.stdin is not None
+    with process.stdin as pipe:
+        for begin in range(0, lines, len(rows)):
+            pipe.writelines(islice(rows, min(len(rows), lines - begin)))
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise InputError(f"{model}: 'minent predict' ended with code {process.returncode}; what it said stands above.")
+    return time.perf_counter() - begun, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
