@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from minent.encoders.mixers.attention import SelfAttention, attention_macs
 from minent.encoders.mixers.interface import Mixer
-from minent.encoders.mixers.places import PlaceLinear, earlier
+from minent.encoders.mixers.places import PlaceLinear
 from minent.encoders.mixers.toeplitz import Toeplitz
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class GatedMLP(Mixer):
             self.mix = Toeplitz(config.heads, length, config.causal)
             self.bias = nn.Parameter(torch.ones(half))
         else:
-            self.mix = PlaceLinear(length, length, earlier(length) if config.causal else None)
+            self.mix = PlaceLinear(length, length, config.causal)
             nn.init.normal_(self.mix.weight, std=1e-6)
             nn.init.ones_(self.mix.bias)
         self.counts_places = isinstance(self.mix, PlaceLinear)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from minent.encoders.mixers.interface import Mixer
-from minent.encoders.mixers.places import PlaceLinear, earlier
+from minent.encoders.mixers.places import PlaceLinear
 
 if TYPE_CHECKING:
     from minent.encoders.skeleton import EncoderConfig
@@ -40,8 +40,8 @@ class MLPMixer(Mixer):
         super().__init__()
         length = config.max_length
         hidden = length if config.causal else config.dim // 2
-        self.enter = PlaceLinear(length, hidden, earlier(length) if config.causal else None)
-        self.leave = PlaceLinear(hidden, length, earlier(length) if config.causal else None)
+        self.enter = PlaceLinear(length, hidden, config.causal)
+        self.leave = PlaceLinear(hidden, length, config.causal)
 
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
         hidden = F.gelu(self.enter(inputs * mask[:, :, None], len(self.enter.bias)))

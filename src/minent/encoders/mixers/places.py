@@ -16,7 +16,7 @@ class PlaceLinear(nn.Module):
     Args:
         in_places: The longest input.
         out_places: The longest output.
-        visible: bool `(out_places, in_places)`: which weights are used; None for all.
+        causal: Use the weights of earlier places and of the place itself alone; the map is square then.
 
     Source:
         J. Su, kexue.fm/archives/8431 (crop the upper left block); initialised as `torch.nn.Linear`.
@@ -28,29 +28,17 @@ class PlaceLinear(nn.Module):
         [3.0, 13.0]
     """
 
-    visible: Tensor | None
-
-    def __init__(self, in_places: int, out_places: int, visible: Tensor | None = None) -> None:
+    def __init__(self, in_places: int, out_places: int, causal: bool = False) -> None:
         super().__init__()
+        self.causal = causal
         bound = in_places**-0.5
         self.weight = nn.Parameter(torch.empty(out_places, in_places).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(out_places).uniform_(-bound, bound))
-        self.register_buffer("visible", visible, persistent=False)
 
     def forward(self, inputs: Tensor, out_places: int) -> Tensor:
         """Map `inputs (batch, places, channels)` to `(batch, out_places, channels)`; padding must be zero in them."""
-        weight = self.weight if self.visible is None else self.weight * self.visible
+        weight = self.weight.tril() if self.causal else self.weight
         return weight[:out_places, : inputs.shape[1]] @ inputs + self.bias[:out_places, None]
-
-
-def earlier(length: int) -> Tensor:
-    """Which places a causal map over `length` places may use.
-
-    Example:
-        >>> earlier(2).tolist()
-        [[True, False], [True, True]]
-    """
-    return torch.ones(length, length, dtype=torch.bool).tril()
 
 
 def place_code(length: int, like: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from minent.encoders.mixers.interface import Mixer
-from minent.encoders.mixers.places import PlaceLinear, earlier
+from minent.encoders.mixers.places import PlaceLinear
 from minent.encoders.mixers.toeplitz import Toeplitz
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class ResMLP(Mixer):
         if self.form(config.variant) == "toeplitz":
             self.mix = Toeplitz(config.heads, length, config.causal)
         else:
-            self.mix = PlaceLinear(length, length, earlier(length) if config.causal else None)
+            self.mix = PlaceLinear(length, length, config.causal)
         self.counts_places = isinstance(self.mix, PlaceLinear)
         self.scale = Scale(config.dim)
 
