@@ -20,14 +20,14 @@ def packed(rows):
 
 
 @settings(deadline=None, max_examples=60)
-@given(rows_of_ids, st.integers(1, 6), st.sampled_from(["linear", "flat"]), st.integers(1, 9))
-def test_counts_agree_with_plain_loops_however_the_work_is_cut(rows, window, weighting, at_once):
+@given(rows_of_ids, st.integers(1, 6), st.sampled_from(["linear", "flat"]), st.booleans(), st.integers(1, 9))
+def test_counts_agree_with_plain_loops_however_the_work_is_cut(rows, window, weighting, directed, at_once):
     ids, starts = packed(rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counting, "_PAIRS_AT_ONCE", at_once * window)
-        counts = cooccurrence(ids, starts, vocab_size=6, window=window, weighting=weighting)
+        counts = cooccurrence(ids, starts, vocab_size=6, window=window, weighting=weighting, directed=directed)
     assert counts.dtype == np.int64
-    assert np.array_equal(counts.toarray(), reference.cooccurrence(ids, starts, 6, window, weighting))
+    assert np.array_equal(counts.toarray(), reference.cooccurrence(ids, starts, 6, window, weighting, directed))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from minent.artifacts import read_manifest, writing
 from minent.errors import InputError, WrongKindError
 from minent.runtime import Progress
 from minent.vectors import counting
+from minent.vectors.solving import is_sampled
 from tests.vectors import reference
 
 
@@ -156,7 +157,10 @@ def test_every_step_is_reported():
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ({"kernel": "gauss"}, "kernel is 'gauss'; there is 'dot'"),
+        ({"kernel": "gaus"}, "kernel is 'gaus'; there is 'dot', 'gauss', 't'. Did you mean 'gauss'"),
+        ({"solver": "sample"}, "Did you mean 'sampled'"),
+        ({"samples": 0}, "samples is 0"),
+        ({"door": -1.0}, "door is -1.0"),
         ({"tables": "share"}, "Did you mean 'shared'"),
         ({"weighting": "round"}, "'linear', 'flat'"),
         ({"dim": 0}, "dim is 0"),
@@ -185,3 +189,59 @@ def test_questions_out_of_range_are_named(learned):
 
 def test_dimension_rule():
     assert [vectors.dimension_for(n) for n in (1, 8_000, 32_000, 100_000)] == [8, 80, 88, 96]
+
+
+@pytest.mark.parametrize("kernel", ["gauss", "t"])
+@pytest.mark.parametrize("tables", ["separate", "shared"])
+def test_distances_learn_the_topics_too(kernel, tables):
+    config = vectors.VectorsConfig(dim=8, kernel=kernel, tables=tables, max_iterations=30)
+    fitted = vectors.train(*topics(), vocab_size=42, config=config)
+    assert all(after < before for before, after in zip(fitted.curve, fitted.curve[1:]))
+    assert fitted.entropy_bits <= fitted.bits_per_pair
+    distances = np.linalg.norm(fitted.matrix[10:40, None] - fitted.matrix[10:40], axis=2) + 1e9 * np.eye(30)
+    assert (distances.argmin(axis=1) // 10 == np.arange(30) // 10).mean() > 0.95
+
+
+def test_the_sampled_solver_comes_near_the_exact_one_and_tells_its_exact_cost():
+    given = {"dim": 8, "max_iterations": 40}
+    exact = vectors.train(*topics(), vocab_size=42, config=vectors.VectorsConfig(**given))
+    sampled = vectors.train(
+        *topics(), vocab_size=42, config=vectors.VectorsConfig(**given, solver="sampled", samples=12)
+    )
+    assert len(sampled.curve) == 41
+    assert sampled.entropy_bits == exact.entropy_bits
+    assert exact.bits_per_pair < sampled.bits_per_pair < exact.curve[0]
+    assert sampled.bits_per_pair - exact.bits_per_pair < 0.3 * (exact.curve[0] - exact.bits_per_pair)
+
+
+def test_many_tokens_go_to_the_sampled_solver():
+    config = vectors.VectorsConfig()
+    assert [is_sampled(config, n) for n in (16_384, 16_385)] == [False, True]
+    assert not is_sampled(vectors.VectorsConfig(solver="exact"), 10**6)
+    assert is_sampled(vectors.VectorsConfig(solver="sampled"), 10)
+
+
+def test_a_dearer_walk_brings_frequent_tokens_to_the_door():
+    def lengths(door):
+        config = vectors.VectorsConfig(
+            dim=8, kernel="gauss", tables="shared", context_power=0, subsample=0, max_iterations=200, door=door
+        )
+        fitted = vectors.train(*topics(), vocab_size=42, config=config)
+        return np.linalg.norm(fitted.matrix[fitted.counts > 0], axis=1), fitted
+
+    free, cheap = lengths(0.0)
+    paid, dear = lengths(0.3)
+    assert paid.mean() < 0.8 * free.mean()
+    assert paid[:5].max() < paid[5:].min()  # common words come first in the table, and stand nearest to the door
+    assert dear.bits_per_pair > cheap.bits_per_pair
+
+
+def test_directed_windows_learn_what_follows():
+    ids = np.tile(np.arange(4), 50).astype(np.int32)  # 0 1 2 3 0 1 2 3 ...: the next token is certain
+    starts = np.array([0, 200])
+    config = {"window": 1, "subsample": 0.0, "dim": 4, "max_iterations": 200}
+    both = vectors.train(ids, starts, vocab_size=4, config=vectors.VectorsConfig(**config))
+    ahead = vectors.train(ids, starts, vocab_size=4, config=vectors.VectorsConfig(**config, directed=True))
+    assert both.entropy_bits == pytest.approx(1, abs=0.01)
+    assert ahead.entropy_bits == 0
+    assert ahead.bits_per_pair < 0.05

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from minent.errors import InputError, did_you_mean, listing
 
-KERNELS = ("dot",)
+KERNELS = ("dot", "gauss", "t")
 TABLES = ("separate", "shared")
 WEIGHTINGS = ("linear", "flat")
+SOLVERS = ("auto", "exact", "sampled")
+MOST_EXACT = 16_384
 
 
 @dataclass(frozen=True)
@@ -18,19 +20,26 @@ class VectorsConfig:
 
     Attributes:
         dim: Length of a vector, or None for `dimension_for(vocab_size)`.
-        kernel: How two vectors make a score; `"dot"` is the inner product.
+        kernel: How two vectors make a score. `"dot"`: the inner product, as in Skip-gram; `"gauss"`: minus the squared
+            distance, as in SNE; `"t"`: minus `log(1 + squared distance)`, as in t-SNE.
         tables: `"separate"`: a token has one vector as centre and another as neighbour, as in Skip-gram, and the
             first is kept; `"shared"`: it has one vector for both, as a book has one place in the library.
         window: How many tokens to either side are neighbours.
         weighting: `"linear"`: a neighbour at distance d counts `window + 1 - d` times; `"flat"`: once.
+        directed: Only the tokens that follow are neighbours, so `p(i, j)` is not symmetric.
         context_power: The scores are added to `context_power * log p(j)`. At 1 vectors carry pointwise mutual
             information; at 0 they must also spell out how frequent each token is.
         subsample: Tokens more frequent than this share are counted as if kept with probability `sqrt(subsample /
             share)`: in expectation, without drawing. 0 counts every token whole.
+        door: What a walk from the door costs, in bits per unit of length: `door * sum p(i) |v_i|` is minimised too, so
+            frequent tokens stand near the origin. 0 asks for no walk.
+        solver: `"exact"`: the whole softmax; `"sampled"`: all neighbours that were met, and a sample of the others,
+            with corrected logits; `"auto"`: exact up to 16,384 tokens that have neighbours.
+        samples: How many of the others the sampled solver takes for each block of 256 tokens.
         max_iterations: Steps of L-BFGS after the start from the singular vectors; 0 keeps the start. More steps always
             lower the cost, but past a few they no longer make better text vectors.
         text_smoothing: The `a` of the SIF weight `a / (a + p)` in text vectors.
-        seed: Seed of the randomised SVD.
+        seed: Seed of the randomised SVD and of the samples.
 
     Raises:
         InputError: A value outside its range, by name.
@@ -45,23 +54,28 @@ class VectorsConfig:
     tables: str = "separate"
     window: int = 10
     weighting: str = "linear"
+    directed: bool = False
     context_power: float = 1.0
     subsample: float = 1e-3
+    door: float = 0.0
+    solver: str = "auto"
+    samples: int = 2048
     max_iterations: int = 3
     text_smoothing: float = 1e-3
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, choices in (("kernel", KERNELS), ("tables", TABLES), ("weighting", WEIGHTINGS)):
+        choices = {"kernel": KERNELS, "tables": TABLES, "weighting": WEIGHTINGS, "solver": SOLVERS}
+        for name, known in choices.items():
             value = getattr(self, name)
-            if value not in choices:
-                hint = did_you_mean(str(value), choices)
-                raise InputError(f"{name} is {value!r}; there is {listing(choices)}.{hint}")
-        for name, least in (("dim", 1), ("window", 1), ("max_iterations", 0)):
+            if value not in known:
+                hint = did_you_mean(str(value), known)
+                raise InputError(f"{name} is {value!r}; there is {listing(known)}.{hint}")
+        for name, least in (("dim", 1), ("window", 1), ("samples", 1), ("max_iterations", 0)):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < least):
                 raise InputError(f"{name} is {value!r}; it takes a whole number, {least} or more.")
-        for name in ("context_power", "subsample"):
+        for name in ("context_power", "subsample", "door"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise InputError(f"{name} is {value!r}; it takes a finite number, 0 or more.")

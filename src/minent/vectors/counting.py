@@ -1,4 +1,4 @@
-"""Count which tokens stand near each other, as a sparse symmetric matrix.
+"""Count which tokens stand near each other, as a sparse matrix.
 
 Pairs are packed into whole numbers, sorted and run together, a bounded number at a time, so memory follows the number
 of distinct pairs. Counts are whole, so they do not depend on the number of threads.
@@ -20,7 +20,13 @@ _PAIRS_AT_ONCE = 4_000_000
 
 
 def cooccurrence(
-    ids: np.ndarray, starts: np.ndarray, *, vocab_size: int, window: int = 5, weighting: str = "linear"
+    ids: np.ndarray,
+    starts: np.ndarray,
+    *,
+    vocab_size: int,
+    window: int = 5,
+    weighting: str = "linear",
+    directed: bool = False,
 ) -> sparse.csr_matrix:
     """Count how often two different tokens stand within `window` places of each other in one text.
 
@@ -30,9 +36,10 @@ def cooccurrence(
         vocab_size: Number of ids; the side of the result.
         window: Reach to either side, in tokens, 1 or more.
         weighting: `"linear"`: distance d counts `window + 1 - d`; `"flat"`: every distance counts 1.
+        directed: Count `(i, j)` only where `j` follows `i`; otherwise both ways.
 
     Returns:
-        A symmetric matrix of int64 counts with an empty diagonal.
+        int64 counts with an empty diagonal; a symmetric matrix unless `directed`.
 
     Raises:
         InputError: An id outside the vocabulary, starts that do not cover the ids, or an unknown weighting.
@@ -57,7 +64,7 @@ def cooccurrence(
     def count(first: int) -> sparse.csr_matrix:
         last = min(first + reach, len(ids))
         packed = np.empty((last - first) * window, dtype=np.int64)
-        packed = packed[: kernels.pack_pairs(ids, starts, first, last, vocab_size, window, packed)]
+        packed = packed[: kernels.pack_pairs(ids, starts, first, last, vocab_size, window, directed, packed)]
         packed.sort()
         keys, sums = np.empty_like(packed), np.empty_like(packed)
         distinct = kernels.sum_runs(packed, window, weights, keys, sums)
@@ -67,7 +74,7 @@ def cooccurrence(
     with ThreadPoolExecutor(thread_count()) as pool:
         for part in pool.map(count, range(0, len(ids), reach)):
             total = total + part
-    return sparse.csr_matrix(total + total.T)
+    return sparse.csr_matrix(total if directed else total + total.T)
 
 
 def checked_rows(ids: np.ndarray, starts: np.ndarray, vocab_size: int) -> tuple[np.ndarray, np.ndarray]:
