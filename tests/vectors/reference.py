@@ -70,3 +70,15 @@ def text_vector(matrix, frequencies, common, ids, smoothing):
     total = frequencies.sum()
     mean = sum(smoothing / (smoothing + frequencies[id_] / total) * matrix[id_].astype(float) for id_ in ids) / len(ids)
     return mean - (mean @ common.astype(float)) * common
+
+
+def walk(loans, places):
+    """Metres of one visit: each loan, each of its items first, each other item second."""
+    total = 0.0
+    for loan in loans:
+        for one in loan:
+            total += np.linalg.norm(places[one]) / len(loan)
+            for other in loan:
+                if other != one:
+                    total += np.linalg.norm(places[one] - places[other]) / len(loan) / (len(loan) - 1)
+    return total / len(loans)

@@ -20,8 +20,27 @@ Source: J. Su, kexue.fm/archives/6191.
 
 from minent.vectors.config import VectorsConfig, dimension_for
 from minent.vectors.counting import cooccurrence
+from minent.vectors.evaluation import AnalogyResult, SimilarityResult, evaluate
+from minent.vectors.lexicon import Lexicon
+from minent.vectors.maps import neighbour_map
 from minent.vectors.objective import PairCost
-from minent.vectors.training import train
+from minent.vectors.planner import LibraryPlan, LibraryPlanner
+from minent.vectors.training import train, train_words
 from minent.vectors.vectors import Vectors
 
-__all__ = ["PairCost", "Vectors", "VectorsConfig", "cooccurrence", "dimension_for", "train"]
+__all__ = [
+    "AnalogyResult",
+    "Lexicon",
+    "LibraryPlan",
+    "LibraryPlanner",
+    "PairCost",
+    "SimilarityResult",
+    "Vectors",
+    "VectorsConfig",
+    "cooccurrence",
+    "dimension_for",
+    "evaluate",
+    "neighbour_map",
+    "train",
+    "train_words",
+]

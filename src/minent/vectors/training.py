@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 import numpy as np
 import scipy.sparse as sparse
 from threadpoolctl import threadpool_limits
 
 from minent import artifacts
+from minent.errors import InputError
 from minent.runtime import Progress, Reporter, silent
 from minent.vectors.config import VectorsConfig, dimension_for
 from minent.vectors.counting import checked_rows, cooccurrence
+from minent.vectors.lexicon import Lexicon, Pieces
 from minent.vectors.objective import PairCost
 from minent.vectors.solving import minimise, start
 from minent.vectors.texts import common_direction, text_means
@@ -24,6 +27,7 @@ def train(
     *,
     vocab_size: int,
     config: VectorsConfig | None = None,
+    lexicon: Lexicon | None = None,
     progress: Reporter = silent,
 ) -> Vectors:
     """Learn one vector per token id from which tokens stand near which.
@@ -35,6 +39,7 @@ def train(
         starts: Where each text starts in `ids`, then `len(ids)`; never falling.
         vocab_size: Number of ids; the rows of the result. An id that never stands beside another gets the zero vector.
         config: What to choose; the defaults when None.
+        lexicon: The names of the ids, kept with the vectors so that words can be asked for.
         progress: Called after counting, after the start and after every step.
 
     Returns:
@@ -53,6 +58,8 @@ def train(
         True
     """
     config = config or VectorsConfig()
+    if lexicon is not None and len(lexicon) != vocab_size:
+        raise InputError(f"lexicon names {len(lexicon)} ids, but vocab_size is {vocab_size}. Give the lexicon of the ids.")
     ids, starts = checked_rows(ids, starts, vocab_size)
     began = time.perf_counter()
     frequencies = np.bincount(ids, minlength=vocab_size).astype(np.int64)
@@ -81,7 +88,48 @@ def train(
         entropy_bits=entropy,
         inputs={"ids": artifacts.digest_arrays(ids, starts)},
         seconds=time.perf_counter() - began,
+        lexicon=lexicon and Lexicon(lexicon.units, frequencies, lexicon.is_cut),
     )
+
+
+def train_words(
+    texts: Iterable[str],
+    pieces: Pieces,
+    *,
+    config: VectorsConfig | None = None,
+    min_count: int = 5,
+    most: int = 60_000,
+    progress: Reporter = silent,
+) -> Vectors:
+    """Learn one vector per word of raw texts, in any script.
+
+    Args:
+        texts: A re-iterable of str, such as a list; each is a document, and no window leaves it.
+        pieces: A tokenizer, trained on such texts.
+        config: What to choose; None for `VectorsConfig(max_iterations=0)`: the singular vectors, which are best at
+            word similarity on texts of a few million words.
+        min_count: Words rarer than this are composed of fragments.
+        most: Bound on the number of words and fragments.
+        progress: Called after each stage.
+
+    Returns:
+        Vectors with a lexicon.
+
+    Raises:
+        InputError: The texts hold no word.
+
+    Example:
+        >>> from minent import tokenizer
+        >>> texts = ["the cat sat", "a cat ran", "the dog sat", "a dog ran"] * 5
+        >>> learnt = train_words(texts, tokenizer.train(texts, tokenizer.TokenizerConfig(vocab_size=300)))
+        >>> learnt.nearest("Cat", k=1)[0][0]
+        'dog'
+    """
+    config = config or VectorsConfig(max_iterations=0)
+    progress(Progress("find words", 0, None, "texts"))
+    lexicon = Lexicon.learn(texts, pieces, min_count=min_count, most=most)
+    ids, starts = lexicon.encode_arrays(texts)
+    return train(ids, starts, vocab_size=len(lexicon), config=config, lexicon=lexicon, progress=progress)
 
 
 def _distribution(counts: sparse.csr_matrix, frequencies: np.ndarray, subsample: float) -> sparse.csr_matrix:

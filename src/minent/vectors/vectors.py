@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from minent import artifacts
-from minent.errors import InputError
+from minent.errors import InputError, did_you_mean
+from minent.vectors import formats
 from minent.vectors.config import VectorsConfig
 from minent.vectors.counting import checked_rows
+from minent.vectors.lexicon import Lexicon
+from minent.vectors.maps import neighbour_map
 from minent.vectors.texts import text_means, without
 
 KIND, FORMAT = "vectors", 1
@@ -28,10 +32,11 @@ class Vectors:
         counts: How often each id stood in the training texts, int64 (vocab_size,).
         common: What is taken out of text vectors: the unit vector along the mean training text, float32 (dim,).
         config: What they were trained with.
-        curve: The cost in bits per pair at the start and after every step.
+        curve: The cost in bits per pair at the start and after every step; empty where they came from a file.
         entropy_bits: The lower bound of that cost: the entropy of the neighbour given the centre.
         inputs: Digests of the training data.
         seconds: How long training took.
+        lexicon: The names of the ids, so that words can be asked for; None where ids are all there is.
 
     Example:
         >>> from minent.vectors import train
@@ -48,6 +53,7 @@ class Vectors:
     entropy_bits: float
     inputs: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    lexicon: Lexicon | None = None
 
     def __post_init__(self) -> None:
         for array in (self.matrix, self.counts, self.common):
@@ -55,8 +61,8 @@ class Vectors:
 
     @property
     def bits_per_pair(self) -> float:
-        """The cost reached: how many bits it takes to name a neighbour, given the centre and the vectors."""
-        return self.curve[-1]
+        """The cost reached: how many bits it takes to name a neighbour, given the centre and the vectors; nan if imported."""
+        return self.curve[-1] if self.curve else float("nan")
 
     @property
     def vocab_size(self) -> int:
@@ -69,54 +75,132 @@ class Vectors:
         return int(self.matrix.shape[1])
 
     @cached_property
-    def _directions(self) -> np.ndarray:
-        return _unit(self.matrix)
+    def points(self) -> np.ndarray:
+        """Where the ids stand: on the unit sphere for the dot kernel, which compares angles; else as they are."""
+        return _unit(self.matrix) if self.config.kernel == "dot" else self.matrix
+
+    @cached_property
+    def known(self) -> np.ndarray:
+        """Which ids have a vector, bool (vocab_size,): those that training saw beside another."""
+        return np.asarray(self.matrix.any(axis=1))
 
     # --- words --------------------------------------------------------------------------------------------------------
 
-    def nearest(self, query: int | np.ndarray, k: int = 10) -> list[tuple[int, float]]:
-        """Return the ids nearest by angle, and their cosines, best first; ties by id.
+    @overload
+    def nearest(self, query: str, k: int = ...) -> list[tuple[str, float]]: ...
+    @overload
+    def nearest(self, query: int | np.ndarray, k: int = ...) -> list[tuple[int, float]]: ...
+    def nearest(self, query: Any, k: int = 10) -> Any:
+        """Return what is nearest and how near, best first; ties by id.
+
+        How near is the cosine; for the distance kernels, what the kernel makes of the distance: `exp(-d^2)` or
+        `1 / (1 + d^2)`.
 
         Args:
-            query: An id, which is left out of the answer, or a vector of shape (dim,).
-            k: How many, 1 or more; fewer come back when there are no more ids with a vector.
+            query: A word, which gives words: any text whose characters were met, composed of its parts where it has no
+                row of its own. Or an id, or a vector of shape (dim,), which give ids. The query itself is left out.
+            k: How many, 1 or more; fewer come back when there are no more with a vector.
 
         Raises:
-            InputError: An id outside the vocabulary, a vector of another shape, or `k < 1`.
+            InputError: A word none of whose parts is known, a word when the ids have no names, an id outside the
+                vocabulary, a vector of another shape, or `k < 1`.
         """
+        if isinstance(query, str):
+            excluded = set(self._named().ids_of(query))
+            return self._words(self._nearest(self.vector(query), k, excluded, self._named().whole))
         if isinstance(query, (int, np.integer)):
-            return self._nearest(self._directions[self._checked(int(query))], k, {int(query)})
+            return self._nearest(self.points[self._checked(int(query))], k, {int(query)})
         vector = np.asarray(query, dtype=np.float32)
         if vector.shape != (self.dim,) or not np.isfinite(vector).all():
-            raise InputError(f"query has shape {vector.shape}; it takes an id or {self.dim} finite numbers.")
-        return self._nearest(_unit(vector), k, set())
+            raise InputError(f"query has shape {vector.shape}; it takes a word, an id or {self.dim} finite numbers.")
+        return self._nearest(vector, k, set())
 
-    def analogy(self, a: int, b: int, c: int, k: int = 10) -> list[tuple[int, float]]:
-        """Return the ids that are to `c` as `b` is to `a`, best first, by the angle to `b - a + c`.
+    @overload
+    def analogy(self, a: str, b: str, c: str, k: int = ...) -> list[tuple[str, float]]: ...
+    @overload
+    def analogy(self, a: int, b: int, c: int, k: int = ...) -> list[tuple[int, float]]: ...
+    def analogy(self, a: Any, b: Any, c: Any, k: int = 10) -> Any:
+        """Return what is to `c` as `b` is to `a`, best first, by how near it is to `b - a + c`.
 
         Args:
-            a: An id; as `b` and `c` it is left out of the answer.
+            a: A word or an id; as `b` and `c` it is left out of the answer.
             b: What stands to `a`.
-            c: The id that asks for its own `b`.
+            c: What asks for its own `b`.
             k: How many, 1 or more.
 
         Raises:
-            InputError: An id outside the vocabulary, or `k < 1`.
+            InputError: See `nearest`.
 
         Source:
             T. Mikolov, W. Yih, G. Zweig (2013), the 3CosAdd rule.
         """
-        at_a, at_b, at_c = (self._directions[self._checked(id_)] for id_ in (a, b, c))
-        return self._nearest(_unit(at_b - at_a + at_c), k, {a, b, c})
+        if all(isinstance(word, str) for word in (a, b, c)):
+            excluded = {id_ for word in (a, b, c) for id_ in self._named().ids_of(word)}
+            at_a, at_b, at_c = (self._placed(self.vector(word)) for word in (a, b, c))
+            return self._words(self._nearest(at_b - at_a + at_c, k, excluded, self._named().whole))
+        at_a, at_b, at_c = (self.points[self._checked(id_)] for id_ in (a, b, c))
+        return self._nearest(at_b - at_a + at_c, k, {a, b, c})
 
-    def _nearest(self, direction: np.ndarray, k: int, excluded: set[int]) -> list[tuple[int, float]]:
+    def vector(self, word: str) -> np.ndarray:
+        """Return the vector of a word: its row, or the mean of its parts, each weighted by `a / (a + p)`.
+
+        Args:
+            word: Any text.
+
+        Returns:
+            float32 (dim,).
+
+        Raises:
+            InputError: The ids have no names, or nothing of the word was met in training.
+        """
+        ids = [id_ for id_ in self._named().compose(word) if self.known[id_]]
+        if not ids:
+            hint = did_you_mean(word.lower(), self._named().units)
+            raise InputError(f"{word!r} holds nothing that was met in training, so it has no vector.{hint}")
+        share = self.counts[ids] / max(1, self.counts.sum())
+        weights = self.config.text_smoothing / (self.config.text_smoothing + share)
+        return np.asarray(weights @ self.matrix[ids] / weights.sum(), dtype=np.float32)
+
+    def has_row(self, word: str) -> bool:
+        """Say whether a word has a row of its own, and need not be composed."""
+        return any(self.known[id_] for id_ in self._named().ids_of(word))
+
+    def closeness(self, one: np.ndarray, other: np.ndarray) -> float:
+        """Return how near two vectors are, as `nearest` counts it.
+
+        Args:
+            one: (dim,).
+            other: (dim,).
+        """
+        return float(self._closeness(self._placed(other)[None], self._placed(one))[0])
+
+    def _named(self) -> Lexicon:
+        if self.lexicon is None:
+            raise InputError("these vectors have ids without names. Ask by id, or train them with a lexicon.")
+        return self.lexicon
+
+    def _placed(self, vector: np.ndarray) -> np.ndarray:
+        return _unit(vector) if self.config.kernel == "dot" else vector
+
+    def _closeness(self, points: np.ndarray, place: np.ndarray) -> np.ndarray:
+        if self.config.kernel == "dot":
+            return np.asarray(points @ place)
+        squared = np.square(points - place).sum(axis=1)
+        return np.asarray(np.exp(-squared) if self.config.kernel == "gauss" else 1 / (1 + squared))
+
+    def _nearest(
+        self, vector: np.ndarray, k: int, excluded: set[int], allowed: np.ndarray | None = None
+    ) -> list[tuple[int, float]]:
         if k < 1:
             raise InputError(f"k is {k!r}; it takes a whole number, 1 or more.")
-        cosines = self._directions @ direction
-        known = np.flatnonzero(self._directions.any(axis=1))
-        order = known[np.argsort(-cosines[known], kind="stable")]
+        closeness = self._closeness(self.points, self._placed(vector))
+        known = np.flatnonzero(self.known if allowed is None else self.known & allowed)
+        order = known[np.argsort(-closeness[known], kind="stable")]
         found = (int(id_) for id_ in order if int(id_) not in excluded)
-        return [(id_, float(cosines[id_])) for id_, _ in zip(found, range(k))]
+        return [(id_, float(closeness[id_])) for id_, _ in zip(found, range(k))]
+
+    def _words(self, found: list[tuple[int, float]]) -> list[tuple[str, float]]:
+        return [(self._named().units[id_], near) for id_, near in found]
 
     def _checked(self, id_: int) -> int:
         if not 0 <= id_ < self.vocab_size:
@@ -147,30 +231,70 @@ class Vectors:
         means = text_means(self.matrix, self.counts, ids, starts, self.config.text_smoothing)
         return without(means, self.common)
 
+    def embed_texts(self, texts: Iterable[str]) -> np.ndarray:
+        """Return one vector per text, as `embed` does; the words of the lexicon are found first.
+
+        Args:
+            texts: An iterable of str.
+
+        Raises:
+            InputError: The vectors are not those of words.
+        """
+        return self.embed(*self._named().encode_arrays(texts))
+
     # --- folders ------------------------------------------------------------------------------------------------------
 
     def map(self, size: int = _MAPPED) -> list[dict[str, Any]]:
-        """Return the most frequent ids in the plane of their two principal components, the most frequent first.
+        """Return the most frequent ids in the plane, neighbours together, the most frequent first; see `neighbour_map`.
 
         Args:
-            size: How many ids, at most.
+            size: How many ids, at most; with names, only such as may be shown.
 
         Returns:
-            `{"id", "x", "y", "count"}` for each; the signs of the axes are fixed, so the map is too.
+            `{"id", "x", "y", "count"}` for each, and `"piece"` where it has a name.
         """
-        frequent = np.argsort(-self.counts, kind="stable")[:size]
-        frequent = frequent[self.counts[frequent] > 0]
-        points = self._directions[frequent].astype(np.float64)
-        points = points - points.mean(axis=0) if len(points) else points
-        _, axes = np.linalg.eigh(points.T @ points)
-        plane = axes[:, ::-1][:, :2]
-        plane = plane * np.where(plane[np.abs(plane).argmax(axis=0), np.arange(plane.shape[1])] < 0, -1, 1)
-        spots = np.zeros((len(points), 2))
-        spots[:, : plane.shape[1]] = points @ plane
-        return [
-            {"id": int(id_), "x": round(float(x), 4), "y": round(float(y), 4), "count": int(self.counts[id_])}
-            for id_, (x, y) in zip(frequent, spots)
-        ]
+        shown = self.known if self.lexicon is None else self.known & self.lexicon.whole
+        frequent = np.argsort(-self.counts, kind="stable")
+        frequent = frequent[shown[frequent] & (self.counts[frequent] > 0)][:size]
+        places = neighbour_map(self.points[frequent], perplexity=15)
+        spots = []
+        for id_, (x, y) in zip(frequent.tolist(), places):
+            spot = {"id": id_, "x": round(float(x), 4), "y": round(float(y), 4), "count": int(self.counts[id_])}
+            spots.append(spot if self.lexicon is None else {**spot, "piece": self.lexicon.units[id_]})
+        return spots
+
+    def export(self, path: str | Path, format: str) -> None:
+        """Write the rows that have names, for other libraries; `from_file` reads them back.
+
+        Args:
+            path: The file to write; one that is there is replaced.
+            format: `"word2vec-text"`, `"word2vec-binary"` or `"safetensors"`.
+
+        Raises:
+            InputError: Another format, or ids without names.
+            ArtifactError: The file cannot be written.
+        """
+        lexicon = self._named()
+        named = [id_ for id_, unit in enumerate(lexicon.units) if unit and self.known[id_]]
+        formats.write(path, format, [lexicon.units[id_] for id_ in named], self.matrix[named], self.counts[named])
+
+    @classmethod
+    def from_file(cls, path: str | Path, format: str | None = None) -> Vectors:
+        """Read vectors that another library, or `export`, wrote.
+
+        They have no cost: `curve` is empty, `bits_per_pair` is nan. Without counts, words count as their ranks say
+        (Zipf), which text vectors then weigh by.
+
+        Args:
+            path: A file of word2vec, text (gensim, fastText, GloVe; .gz too) or binary, or safetensors of `export`.
+            format: See `export`; None tells it from the file.
+
+        Raises:
+            InputError: The file cannot be read, or is none of these; its line is named.
+        """
+        words, matrix, counts = formats.read(path, format)
+        lexicon = Lexicon(tuple(words), counts)
+        return cls(matrix, counts, np.zeros(matrix.shape[1], np.float32), VectorsConfig(), (), 0.0, lexicon=lexicon)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Save as a folder that `load` reads.
@@ -189,13 +313,15 @@ class Vectors:
         ) as draft:
             arrays = {"matrix": self.matrix, "counts": self.counts, "common": self.common}
             artifacts.save_arrays(draft.path / "vectors.safetensors", arrays)
+            if self.lexicon is not None:
+                self.lexicon.write(draft.path / "lexicon.json")
             draft.inputs.update(self.inputs)
             draft.measured["seconds"] = self.seconds
             draft.facts.update(
                 vocab_size=self.vocab_size,
                 dim=self.dim,
-                bits_per_pair=self.bits_per_pair,
-                entropy_bits=self.entropy_bits,
+                bits_per_pair=self.bits_per_pair if self.curve else None,
+                entropy_bits=self.entropy_bits if self.curve else None,
                 curve=list(self.curve),
                 map=self.map(),
             )
@@ -212,15 +338,17 @@ class Vectors:
         """
         manifest = artifacts.read_manifest(folder, kind=KIND, format=FORMAT)
         arrays = artifacts.load_arrays(Path(folder) / "vectors.safetensors")
+        names = Path(folder) / "lexicon.json"
         return cls(
             matrix=arrays["matrix"],
             counts=arrays["counts"],
             common=arrays["common"],
             config=VectorsConfig(**manifest.config),
             curve=tuple(manifest.facts["curve"]),
-            entropy_bits=manifest.facts["entropy_bits"],
+            entropy_bits=manifest.facts["entropy_bits"] or 0.0,
             inputs=manifest.inputs,
             seconds=manifest.measured["seconds"],
+            lexicon=Lexicon.read(names, arrays["counts"]) if "lexicon.json" in manifest.files else None,
         )
 
 
