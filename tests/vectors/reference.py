@@ -82,3 +82,22 @@ def walk(loans, places):
                 if other != one:
                     total += np.linalg.norm(places[one] - places[other]) / len(loan) / (len(loan) - 1)
     return total / len(loans)
+
+
+def cheapest_cut(run, bits, unknown):
+    """The least bits over all ways to cut a run into units and single unknown characters."""
+    if not run:
+        return 0.0
+    ways = [unknown + cheapest_cut(run[1:], bits, unknown)]
+    ways += [bits[unit] + cheapest_cut(run[len(unit) :], bits, unknown) for unit in bits if run.startswith(unit)]
+    return min(ways)
+
+
+def map_cost(pairs, places):
+    """`S` in nats of the t kernel with `p(i, j)` and uniform base."""
+    size = len(places)
+    total = 0.0
+    for i in range(size):
+        q = [0.0 if j == i else 1 / (1 + sum((places[i] - places[j]) ** 2)) for j in range(size)]
+        total -= sum(pairs[i, j] * math.log(q[j] / sum(q)) for j in range(size) if pairs[i, j])
+    return total

@@ -58,7 +58,9 @@ def test_gradient_of_one_shared_table_is_that_of_the_article(kernel):
     """With `B = A + A^T`, `A = p - p(i) q`: `-B v`, `2 sum B (v_a - v_j)`, and the same over `1 + |v_a - v_j|^2`."""
     pairs, log_base, table, _ = case(5)
     _, for_centres, for_contexts = PairCost(sparse.csr_matrix(pairs), log_base, kernel)(table, table)
-    away = (pairs - pairs.sum(axis=1, keepdims=True) * reference.likelihoods(log_base, table, table, kernel)) / np.log(2)
+    away = (pairs - pairs.sum(axis=1, keepdims=True) * reference.likelihoods(log_base, table, table, kernel)) / np.log(
+        2
+    )
     away = away + away.T
     between = table[:, None] - table
     if kernel == "dot":

@@ -65,9 +65,7 @@ def test_gradient_of_the_free_places():
 def planted(groups=4, size=6, loans=400, seed=0):
     """Readers stay within one group, and the category labels know nothing of the groups."""
     random = np.random.default_rng(seed)
-    return [
-        (random.integers(groups) * size + random.choice(size, 3, replace=False)).tolist() for _ in range(loans)
-    ]
+    return [(random.integers(groups) * size + random.choice(size, 3, replace=False)).tolist() for _ in range(loans)]
 
 
 def test_planted_groups_stand_together_and_walks_are_shorter_than_sorted_by_category():

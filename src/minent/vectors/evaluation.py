@@ -144,8 +144,8 @@ def _analogies(vectors: Vectors, rows: list[list[str]]) -> AnalogyResult:
             asked.append((section, row))
     for (section, row), answer in zip(asked, _answers(vectors, [row for _, row in asked])):
         sections[section][2] += answer == row[3].lower()
-    total = np.array(list(sections.values())).sum(axis=0)
-    return AnalogyResult(*map(int, total), {name: (a, b, c) for name, (a, b, c) in sections.items()})
+    questions, known, right = map(sum, zip(*sections.values()))
+    return AnalogyResult(questions, known, right, {name: (a, b, c) for name, (a, b, c) in sections.items()})
 
 
 def _answers(vectors: Vectors, questions: list[list[str]]) -> list[str]:

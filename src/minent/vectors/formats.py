@@ -41,9 +41,7 @@ def write(path: str | Path, format: str, words: list[str], matrix: np.ndarray, c
         artifacts.write_whole(Path(path), header + b"".join(rows))
     else:
         spelled = np.frombuffer(json.dumps(words, ensure_ascii=False).encode(), dtype=np.uint8)
-        artifacts.write_whole(
-            Path(path), artifacts.pack_arrays({"matrix": matrix, "counts": counts, "words": spelled})
-        )
+        artifacts.write_whole(Path(path), artifacts.pack_arrays({"matrix": matrix, "counts": counts, "words": spelled}))
 
 
 def read(path: str | Path, format: str | None = None) -> Table:
@@ -77,7 +75,7 @@ def read(path: str | Path, format: str | None = None) -> Table:
 
 
 def _told(content: bytes) -> str:
-    if content[8:9] == b"{" and len(content) > 8 + struct.unpack("<Q", content[:8])[0]:
+    if content[8:9] == b"{" and len(content) >= 8 + struct.unpack("<Q", content[:8])[0]:
         return "safetensors"
     try:
         content[:100_000].rpartition(b"\n")[0].decode()
@@ -110,7 +108,9 @@ def _read_binary(path: Path, content: bytes) -> Table:
     try:
         size, dim = map(int, header.split())
     except ValueError:
-        raise InputError(f"{path}: its first line is {header[:40]!r}; it takes two whole numbers: words, dim.") from None
+        raise InputError(
+            f"{path}: its first line is {header[:40]!r}; it takes two whole numbers: words, dim."
+        ) from None
     if size < 0 or dim < 1 or size * 4 * dim > len(rest):
         raise InputError(f"{path}: ends before its {size} words of {dim} numbers. Was the file cut short?")
     words, matrix, at = [], np.empty((size, dim), dtype=np.float32), 0

@@ -170,7 +170,7 @@ def map_forces(first, last, xs, ys, shares, starts, ids, weights, pull, gradient
 
 @njit(cache=True, nogil=True)
 def cut_runs(codes, starts, keys, values, bits, longest, unknown, best, origin, unit, found, lengths):
-    """Cut each run of characters into the units that take the fewest bits; returns how many places of `found` were filled.
+    """Cut each run of characters into the units of fewest bits; returns how many places of `found` were filled.
 
     `keys` and `values` are a table of hashes, its size a power of two, 0 where empty; row r is
     `codes[starts[r]:starts[r + 1]]`. `best`, `origin`, `unit` are room for the longest row and one more.

@@ -60,8 +60,8 @@ class Lexicon:
 
     Example:
         >>> lexicon = Lexicon(("new", "##er", "##new", "学习", "机"), np.array([9, 5, 2, 9, 4]))
-        >>> [lexicon.units[id_] for id_ in lexicon.compose("newer")], [lexicon.units[i] for i in lexicon.compose("机学习")]
-        (['##new', '##er'], ['机', '学习'])
+        >>> [[lexicon.units[id_] for id_ in lexicon.compose(word)] for word in ("new", "newer", "机学习")]
+        [['new'], ['##new', '##er'], ['机', '学习']]
     """
 
     units: tuple[str, ...]
@@ -116,7 +116,7 @@ class Lexicon:
 
     @cached_property
     def whole(self) -> np.ndarray:
-        """Which ids may be shown as words: neither fragments nor parts of characters nor blanks, and met in training."""
+        """Which ids may be shown as words: neither fragments nor parts of characters nor blanks, and met."""
         named = [bool(unit.strip()) and not (self.is_cut and unit.startswith(FRAGMENT)) for unit in self.units]
         return np.array(named, dtype=bool) & (self.counts > 0)
 
@@ -221,11 +221,12 @@ class Lexicon:
         """The cut of fewest bits; a character without a unit costs more than any unit and gives nothing."""
         best: list[tuple[float, int, int]] = [(0.0, 0, -1)]
         for end in range(1, len(token) + 1):
-            choices = [(best[end - 1][0] + _UNKNOWN, end - 1, -1)]
-            for begin in range(max(0, end - self._longest), end):
-                if found := self._known.get(prefix + token[begin:end]):
-                    choices.append((best[begin][0] + float(self._bits[found[0]]), begin, found[0]))
-            best.append(min(choices))
+            found = {
+                begin: self._known.get(prefix + token[begin:end], [-1])[0]
+                for begin in range(max(0, end - self._longest), end)
+            }
+            choices = [(best[at][0] + float(self._bits[id_]), at, id_) for at, id_ in found.items() if id_ >= 0]
+            best.append(min([*choices, (best[end - 1][0] + _UNKNOWN, end - 1, -1)]))
         ids, at = [], len(token)
         while at:
             _, at, id_ = best[at]
@@ -301,7 +302,9 @@ def _pieces_of(tokens: dict[str, int], pieces: Pieces, prefix: str) -> Counter[s
     return found
 
 
-def _phrases(ids: np.ndarray, starts: np.ndarray, times: np.ndarray, counts: np.ndarray) -> Iterable[tuple[int, int, int]]:
+def _phrases(
+    ids: np.ndarray, starts: np.ndarray, times: np.ndarray, counts: np.ndarray
+) -> Iterable[tuple[int, int, int]]:
     """Adjacent pieces whose normalised mutual information, by the counts, says that they belong together."""
     inside = np.ones(max(len(ids) - 1, 0), dtype=bool)
     inside[starts[1:-1][(starts[1:-1] > 0) & (starts[1:-1] < len(ids))] - 1] = False

@@ -5,8 +5,8 @@ gives each point the same number of effective neighbours, and the places in the 
 vectors do, with the t kernel, whose slow tail leaves the clusters room. Every pair is counted, none is approximated: a
 step takes `2 n^2` distances.
 
-Source: L. van der Maaten and G. Hinton (2008), t-SNE; J. Su, kexue.fm/archives/6191, section on t-SNE. As in the article
-each row has its own normaliser, where t-SNE has one for all; the widths follow t-SNE, which the article leaves out.
+Source: L. van der Maaten and G. Hinton (2008), t-SNE; J. Su, kexue.fm/archives/6191, section on t-SNE. As in the
+article each row has its own normaliser, where t-SNE has one for all; the widths follow t-SNE, which it leaves out.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def neighbour_map(
     """
     points = np.asarray(points, dtype=np.float32)
     if points.ndim != 2 or not np.isfinite(points).all():
-        raise InputError(f"points has shape {points.shape}; it takes a table of finite numbers, one row for each point.")
+        raise InputError(
+            f"points has shape {points.shape}; it takes a table of finite numbers, one row for each point."
+        )
     if not perplexity >= 1 or iterations < 0:
         raise InputError(f"perplexity is {perplexity!r} and iterations {iterations!r}; at least 1 and 0.")
     places = _principal_plane(points)
@@ -131,30 +133,42 @@ def _principal_plane(points: np.ndarray) -> np.ndarray:
 
 def _settle(pairs: sparse.csr_matrix, places: np.ndarray, iterations: int, progress: Reporter) -> np.ndarray:
     """Momentum with gains, as t-SNE has it: strong attraction first, then the cost itself."""
-    mass = np.asarray(pairs.sum(axis=1)).ravel().astype(np.float32)
-    weights = pairs.data.astype(np.float32)
-    cuts = np.linspace(0, len(places), min(len(places), 64) + 1).astype(np.int64)
-    shares, gradient = np.empty(len(places), np.float32), np.empty_like(places)
     speed, gains = np.zeros_like(places), np.ones_like(places)
     with ThreadPoolExecutor(thread_count()) as pool:
+        forces = _Forces(pairs, pool)
         for step in range(iterations):
-            early = step < _EARLY
-            pull = _EXAGGERATION if early else 1.0
-            xs, ys = np.ascontiguousarray(places[:, 0]), np.ascontiguousarray(places[:, 1])
-            list(pool.map(lambda a, b: kernels.map_shares(a, b, xs, ys, mass, shares), cuts, cuts[1:]))
-            list(
-                pool.map(
-                    lambda a, b: kernels.map_forces(
-                        a, b, xs, ys, shares, pairs.indptr, pairs.indices, weights, np.float32(pull), gradient
-                    ),
-                    cuts,
-                    cuts[1:],
-                )
-            )
+            pull, momentum = (_EXAGGERATION, 0.5) if step < _EARLY else (1.0, 0.8)
+            gradient = forces(places, pull)
             gains = np.maximum(np.where(gradient * speed < 0, gains + 0.2, gains * 0.8), 0.01).astype(np.float32)
-            speed = (0.5 if early else 0.8) * speed - (len(places) / pull) * gains * gradient
+            speed = momentum * speed - (len(places) / pull) * gains * gradient
             places = (places + speed).astype(np.float32)
             places -= places.mean(axis=0, dtype=np.float64).astype(np.float32)
             if step % 50 == 49:
                 progress(Progress("draw the map", step + 1, iterations, "steps"))
     return places
+
+
+class _Forces:
+    """The gradient of `S` in the plane, a range of rows per call of a thread."""
+
+    def __init__(self, pairs: sparse.csr_matrix, pool: ThreadPoolExecutor) -> None:
+        size = pairs.shape[0]
+        self.pairs, self.pool = pairs, pool
+        self.mass = np.asarray(pairs.sum(axis=1)).ravel().astype(np.float32)
+        self.weights = pairs.data.astype(np.float32)
+        self.cuts = np.linspace(0, size, min(size, 64) + 1).astype(np.int64)
+
+    def __call__(self, places: np.ndarray, pull: float) -> np.ndarray:
+        xs, ys = np.ascontiguousarray(places[:, 0]), np.ascontiguousarray(places[:, 1])
+        shares, gradient = np.empty_like(xs), np.empty_like(places)
+        starts, ids = self.pairs.indptr, self.pairs.indices
+
+        def share(first: int, last: int) -> None:
+            kernels.map_shares(first, last, xs, ys, self.mass, shares)
+
+        def force(first: int, last: int) -> None:
+            kernels.map_forces(first, last, xs, ys, shares, starts, ids, self.weights, np.float32(pull), gradient)
+
+        for work in (share, force):
+            list(self.pool.map(work, self.cuts[:-1], self.cuts[1:]))
+        return gradient

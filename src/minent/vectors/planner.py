@@ -67,9 +67,7 @@ class LibraryPlanner:
         ([1, 0, 2], 2.667, 2.889)
     """
 
-    def __init__(
-        self, slots: np.ndarray, *, door: np.ndarray | None = None, min_distance: float | None = None
-    ) -> None:
+    def __init__(self, slots: np.ndarray, *, door: np.ndarray | None = None, min_distance: float | None = None) -> None:
         slots = np.array(slots, dtype=np.float64)
         if slots.ndim != 2 or slots.shape[1] not in (2, 3) or not np.isfinite(slots).all() or not len(slots):
             raise InputError(f"slots has shape {slots.shape}; it takes finite coordinates, (slots, 2) or (slots, 3).")
@@ -82,7 +80,9 @@ class LibraryPlanner:
         nearest = (self.between + np.where(np.eye(len(slots)), np.inf, 0)).min(initial=np.inf)
         if nearest == 0:
             one, other = np.argwhere(np.triu(self.between == 0, 1))[0]
-            raise InputError(f"slots {one} and {other} stand at the same place, {slots[one].tolist()}. Give each its own.")
+            raise InputError(
+                f"slots {one} and {other} stand at the same place, {slots[one].tolist()}. Give each its own."
+            )
         self.min_distance = (float(nearest) if len(slots) > 1 else 1.0) if min_distance is None else float(min_distance)
         if not (np.isfinite(self.min_distance) and self.min_distance > 0):
             raise InputError(f"min_distance is {min_distance!r}; it takes metres, above 0.")
@@ -276,7 +276,7 @@ def _walk(places: np.ndarray, first: np.ndarray, pairs: sparse.csr_matrix) -> fl
 def _penalised(
     flat: np.ndarray, first: np.ndarray, both: np.ndarray, least: float, stiffness: float
 ) -> tuple[float, np.ndarray]:
-    """`S` and `stiffness * sum max(0, least - |v_i - v_j|)^2` over ordered pairs, with the gradient; `both` symmetric."""
+    """`S` and `stiffness * sum max(0, least - |v_i - v_j|)^2` over ordered pairs; its gradient."""
     places = flat.reshape(len(first), -1)
     lengths = np.maximum(np.linalg.norm(places, axis=1), 1e-9)
     apart = np.maximum(cdist(places, places), 1e-9)

@@ -110,38 +110,58 @@ def _follow_lbfgs(problem: _Problem, table: np.ndarray) -> tuple[np.ndarray, lis
 
 
 def _step_by_sample(problem: _Problem, table: np.ndarray) -> tuple[np.ndarray, list[float]]:
-    """Momentum on a few blocks at a time, each time with another sample; every row steps as far as every other.
+    """Momentum on a few blocks at a time, each pass with another sample.
 
-    A sample that stayed would be learnt by heart: 40 numbers of a row against 200 tokens that it must not like.
+    A sample that stayed would be learnt by heart: a row of 40 numbers against 200 tokens that it must not like.
     """
     config, n = problem.config, problem.cost.pairs.shape[0]
-    table = table.copy()
-    heading, force = np.zeros_like(table), np.zeros(len(table), dtype=np.float32)
+    walker = _Walker(table.copy())
     curve = [problem.cost.bits(table[:n], table[-n:])]
-    firsts = np.array(SampledCost(problem.cost, config.samples).firsts())
-    groups = -(-len(firsts) // _BLOCKS_PER_STEP)
-    total, taken = config.max_iterations * groups, 0
     with ThreadPoolExecutor(thread_count()) as pool:
         for number in range(config.max_iterations):
             cost = SampledCost(problem.cost, config.samples, config.seed, number)
-            order = np.random.default_rng([config.seed, number]).permutation(firsts)
-            estimate = 0.0
-            for group in np.array_split(order, groups):
-                gradient = np.zeros_like(table)
-                blocks = pool.map(lambda first: cost.block(int(first), table[:n], table[-n:]), group)
-                for first, (bits, for_centres, for_contexts) in zip(group, blocks):
-                    estimate += bits
-                    gradient[first : first + len(for_centres)] += for_centres
-                    gradient[-n:] += for_contexts
-                _, gradient = problem.with_door(table, gradient)
-                pushed = np.flatnonzero(gradient.any(axis=1))
-                pull = gradient[pushed]
-                heading[pushed] += (1 - _MOMENTUM) * (pull - heading[pushed])
-                force[pushed] = np.maximum(_MEMORY * force[pushed], 0) + (1 - _MEMORY) * np.square(pull).mean(axis=1)
-                rate = _RATE * (1 - taken / total)
-                table[pushed] -= rate * heading[pushed] / (np.sqrt(force[pushed])[:, None] + 1e-20)
-                taken += 1
-            curve.append(estimate)
+            curve.append(0.0)
+            order = np.random.default_rng([config.seed, number]).permutation(np.array(cost.firsts()))
+            groups = np.array_split(order, -(-len(order) // _BLOCKS_PER_STEP))
+            for step, group in enumerate(groups):
+                bits, gradient = _of_blocks(cost, group, walker.table, pool)
+                curve[-1] += bits
+                _, gradient = problem.with_door(walker.table, gradient)
+                walker.step(gradient, 1 - (number + step / len(groups)) / config.max_iterations)
             problem.told(curve)
-    curve[-1] = problem.cost.bits(table[:n], table[-n:]) if config.max_iterations else curve[-1]
+    table = walker.table
+    if config.max_iterations:
+        curve[-1] = problem.cost.bits(table[:n], table[-n:])
     return table, curve
+
+
+def _of_blocks(
+    cost: SampledCost, firsts: np.ndarray, table: np.ndarray, pool: ThreadPoolExecutor
+) -> tuple[float, np.ndarray]:
+    """The bits and the gradient of some blocks, summed in their order."""
+    n = cost.exact.pairs.shape[0]
+    total, gradient = 0.0, np.zeros_like(table)
+    blocks = pool.map(lambda first: cost.block(int(first), table[:n], table[-n:]), firsts)
+    for first, (bits, for_centres, for_contexts) in zip(firsts, blocks):
+        total += bits
+        gradient[first : first + len(for_centres)] += for_centres
+        gradient[-n:] += for_contexts
+    return total, gradient
+
+
+class _Walker:
+    """Steps with momentum; each row is scaled by the strength of its own forces, so that rare tokens move as well."""
+
+    def __init__(self, table: np.ndarray) -> None:
+        self.table = table
+        self.heading = np.zeros_like(table)
+        self.strength = np.zeros(len(table), dtype=np.float32)
+
+    def step(self, gradient: np.ndarray, share: float) -> None:
+        """Move the rows that are pushed, by `share` of the full rate."""
+        pushed = np.flatnonzero(gradient.any(axis=1))
+        push = gradient[pushed]
+        self.heading[pushed] += (1 - _MOMENTUM) * (push - self.heading[pushed])
+        self.strength[pushed] += (1 - _MEMORY) * (np.square(push).mean(axis=1) - self.strength[pushed])
+        scale = np.sqrt(self.strength[pushed])[:, None] + 1e-20
+        self.table[pushed] -= _RATE * share * self.heading[pushed] / scale

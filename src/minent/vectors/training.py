@@ -59,12 +59,16 @@ def train(
     """
     config = config or VectorsConfig()
     if lexicon is not None and len(lexicon) != vocab_size:
-        raise InputError(f"lexicon names {len(lexicon)} ids, but vocab_size is {vocab_size}. Give the lexicon of the ids.")
+        raise InputError(
+            f"lexicon names {len(lexicon)} ids, but vocab_size is {vocab_size}. Give the lexicon of the ids."
+        )
     ids, starts = checked_rows(ids, starts, vocab_size)
     began = time.perf_counter()
     frequencies = np.bincount(ids, minlength=vocab_size).astype(np.int64)
     progress(Progress("count neighbours", 0, len(ids), "tokens"))
-    counts = cooccurrence(ids, starts, vocab_size=vocab_size, window=config.window, weighting=config.weighting, directed=config.directed)
+    counts = cooccurrence(
+        ids, starts, vocab_size=vocab_size, window=config.window, weighting=config.weighting, directed=config.directed
+    )
     met = np.flatnonzero(np.diff(counts.indptr))
     dim = config.dim or dimension_for(vocab_size)
     matrix = np.zeros((vocab_size, dim), dtype=np.float32)

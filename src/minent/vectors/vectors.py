@@ -61,7 +61,7 @@ class Vectors:
 
     @property
     def bits_per_pair(self) -> float:
-        """The cost reached: how many bits it takes to name a neighbour, given the centre and the vectors; nan if imported."""
+        """The cost reached: bits to name a neighbour, given the centre and the vectors; nan if imported."""
         return self.curve[-1] if self.curve else float("nan")
 
     @property
