@@ -101,6 +101,21 @@ def test_any_word_of_known_characters_has_a_vector(learnt):
     assert not learnt.has_row("器学")
     assert np.isfinite(learnt.vector("器学")).all()
     assert learnt.vector("器学").any()
+
+
+def test_a_character_that_never_stood_alone_borrows_from_the_words_that_hold_it():
+    words = Lexicon(("器", "机器", "仪器", "学", "##e", "##ee"), np.array([5, 3, 3, 1, 2, 2]))
+    matrix = np.array([[0, 0], [1, 2], [3, 4], [9, 9], [0, 0], [1, 1]], dtype=np.float32)
+    made = vectors.Vectors(
+        matrix, words.counts, np.zeros(2, np.float32), vectors.VectorsConfig(), (), 0.0, lexicon=words
+    )
+    assert not made.known[0]
+    assert np.allclose(made.vector("器"), [2, 3])
+    with pytest.raises(InputError, match="holds nothing"):
+        made.vector("e")
+
+
+def test_a_word_with_a_row_is_its_row_and_strange_characters_are_named(learnt):
     assert np.array_equal(learnt.vector("CAT"), learnt.matrix[learnt.lexicon.ids_of("cat")[0]])
     with pytest.raises(InputError, match="holds nothing that was met"):
         learnt.vector("жук")

@@ -138,6 +138,13 @@ class Lexicon:
             return self._cut(_key(word), "")
         return [id_ for token in tokens_of(word) for id_ in self._token_ids(token)]
 
+    def holding(self, id_: int) -> list[int]:
+        """Return the words of an unspaced script that a unit is a part of; none for other scripts."""
+        part = self.units[id_]
+        if not _RUN.match(part):
+            return []
+        return [other for other, unit in enumerate(self.units) if part in unit and other != id_]
+
     def encode_arrays(self, texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
         """Write texts as the ids of their words.
 

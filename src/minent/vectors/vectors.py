@@ -153,13 +153,20 @@ class Vectors:
         Raises:
             InputError: The ids have no names, or nothing of the word was met in training.
         """
-        ids = [id_ for id_ in self._named().compose(word) if self.known[id_]]
+        parts = [self._held(id_) for id_ in self._named().compose(word)]
+        ids = [id_ for part in parts for id_ in part]
         if not ids:
             hint = did_you_mean(word.lower(), self._named().units)
             raise InputError(f"{word!r} holds nothing that was met in training, so it has no vector.{hint}")
         share = self.counts[ids] / max(1, self.counts.sum())
         weights = self.config.text_smoothing / (self.config.text_smoothing + share)
         return np.asarray(weights @ self.matrix[ids] / weights.sum(), dtype=np.float32)
+
+    def _held(self, id_: int) -> list[int]:
+        """The id, if it has a vector; else the words that hold it, for a character that never stood alone."""
+        if self.known[id_]:
+            return [id_]
+        return [holder for holder in self._named().holding(id_) if self.known[holder]]
 
     def has_row(self, word: str) -> bool:
         """Say whether a word has a row of its own, and need not be composed."""
