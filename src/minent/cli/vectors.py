@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,8 +55,9 @@ def train(
     if units not in UNITS:
         raise InputError(f"--units is {units!r}; there is {listing(UNITS)}.{did_you_mean(units, UNITS)}")
     options.check_output(output, overwrite)
-    steps = iterations if iterations is not None else (5 if units == "pieces" else 0)
-    config = vectors.VectorsConfig(dim=dim, window=window, kernel=kernel, max_iterations=steps, seed=seed)
+    base = vectors.FOR_WORDS if units == "words" else vectors.VectorsConfig(max_iterations=5)
+    steps = base.max_iterations if iterations is None else iterations
+    config = replace(base, dim=dim, window=window, kernel=kernel, max_iterations=steps, seed=seed)
     known = Tokenizer.load(pieces)
     texts = list(options.read(files, text_column, encoding, encoding_errors, format))
     with progress.bars() as report:

@@ -1,9 +1,11 @@
-"""Word vectors from the library: the exact minimum-entropy objective, in bits per pair, on symmetric neighbour counts.
+"""Word vectors from the library: the minimum-entropy objective, in bits per pair beside its lower bound.
 
 Tokens that are met together should be cheap to reach from each other. Made precise, the cost is the number of bits it
 takes to name a neighbour when the centre is known; its lower bound is an entropy, so one sees how much is left. The
-softmax is whole, nothing is drawn, and the same seed gives the same bytes on any number of threads. For whoever needs
-first features from raw text: word vectors, text vectors (`Vectors.embed`), initial embeddings for an encoder.
+softmax is whole up to 16,384 tokens, and beyond leaves out only tokens that were never met, by a sample with corrected
+logits. The same seed gives the same bytes on any number of threads. For whoever needs first features from raw text:
+vectors of words in any script (`train_words`) or of a tokenizer's ids (`train`), of texts, initial embeddings for an
+encoder, a map in the plane (`neighbour_map`), or the shelves of a real library (`LibraryPlanner`).
 
     >>> import numpy as np
     >>> from minent import vectors
@@ -18,7 +20,7 @@ first features from raw text: word vectors, text vectors (`Vectors.embed`), init
 Source: J. Su, kexue.fm/archives/6191.
 """
 
-from minent.vectors.config import VectorsConfig, dimension_for
+from minent.vectors.config import FOR_WORDS, VectorsConfig, dimension_for
 from minent.vectors.counting import cooccurrence
 from minent.vectors.evaluation import AnalogyResult, SimilarityResult, evaluate
 from minent.vectors.lexicon import Lexicon
@@ -29,6 +31,7 @@ from minent.vectors.training import train, train_words
 from minent.vectors.vectors import Vectors
 
 __all__ = [
+    "FOR_WORDS",
     "AnalogyResult",
     "Lexicon",
     "LibraryPlan",

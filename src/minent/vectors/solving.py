@@ -34,6 +34,8 @@ def start(cost: PairCost, dim: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     at = np.repeat(np.arange(len(rows)), np.diff(pairs.indptr))
     scores.data = np.maximum(0.0, np.log(pairs.data) - np.log(rows)[at] - cost.log_base[pairs.indices])
     scores.eliminate_zeros()
+    if len(rows) > MOST_EXACT:
+        scores = scores.astype(np.float32)  # half the time, and nobody looks at the seventh digit of a start
     factors = svd(scores, rank=dim, seed=seed)
     # A distance holds twice the inner product: `-|v - c|^2 = 2 <v, c> - |v|^2 - |c|^2`.
     root = np.sqrt(factors.s if cost.kernel == "dot" else factors.s / 2)

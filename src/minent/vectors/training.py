@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from minent import artifacts
 from minent.errors import InputError
 from minent.runtime import Progress, Reporter, silent
-from minent.vectors.config import VectorsConfig, dimension_for
+from minent.vectors.config import FOR_WORDS, VectorsConfig, dimension_for
 from minent.vectors.counting import checked_rows, cooccurrence
 from minent.vectors.lexicon import Lexicon, Pieces
 from minent.vectors.objective import PairCost
@@ -110,8 +110,7 @@ def train_words(
     Args:
         texts: A re-iterable of str, such as a list; each is a document, and no window leaves it.
         pieces: A tokenizer, trained on such texts.
-        config: What to choose; None for `VectorsConfig(max_iterations=0)`: the singular vectors, which are best at
-            word similarity on texts of a few million words.
+        config: What to choose; None for `FOR_WORDS`: the singular vectors, frequent words thinned strongly.
         min_count: Words rarer than this are composed of fragments.
         most: Bound on the number of words and fragments.
         progress: Called after each stage.
@@ -129,7 +128,7 @@ def train_words(
         >>> learnt.nearest("Cat", k=1)[0][0]
         'dog'
     """
-    config = config or VectorsConfig(max_iterations=0)
+    config = config or FOR_WORDS
     progress(Progress("find words", 0, None, "texts"))
     lexicon = Lexicon.learn(texts, pieces, min_count=min_count, most=most)
     ids, starts = lexicon.encode_arrays(texts)
