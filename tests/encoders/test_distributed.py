@@ -47,6 +47,7 @@ def _run(folder: Path, processes: int) -> list[dict]:
     return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in range(processes)]
 
 
+@pytest.mark.slow
 def test_two_processes_step_as_one_does(tmp_path: Path) -> None:
     (alone,) = _run(tmp_path / "one", 1)
     first, second = _run(tmp_path / "two", 2)
