@@ -11,8 +11,8 @@ second of processor time on one thread, parameters. Each run is a line of `--res
 table goes on where it was. Load on the machine does not touch the equal-token figures; the speeds, and so the
 equal-time budgets, are of processor time, which load stretches a little.
 
-`speed`: tokens per second of training steps against `torch.nn.TransformerEncoder` with as many layers and as nearly
-equal parameters as its width allows, one thread, same batch, same masked output, in turn.
+`speed`: tokens per second of training steps, each mixer against a `torch.nn.TransformerEncoder` with as many layers and
+as nearly equal parameters as its feed-forward width allows, one thread, same batch, same masked output, in turn.
 
 `images`: 7 x 7 patches of MNIST digits through the image stem.
 
@@ -228,37 +228,40 @@ class Transformer(nn.Module):
 
 
 def speed(arguments: argparse.Namespace) -> None:
-    """Print tokens per second of training steps, every mixer and torch's encoder in turn, five rounds."""
+    """Print tokens per second of training steps, each mixer in turn with torch's encoder of its size, five rounds."""
     vocab, rng = arguments.vocab, np.random.default_rng(0)
     ids = rng.integers(3, vocab, (arguments.batch, arguments.length))
     task = hide(ids, np.full_like(ids, -1), EncoderConfig(vocab_size=vocab), 0.225, rng)
-    models: dict[str, nn.Module] = {
-        form: Encoder(shape_of(form, vocab, arguments)) for form in arguments.mixers.split(",")
-    }
-    goal = parameters(Encoder(shape_of("gmlp", vocab, arguments)))
-    config = shape_of("gmlp", vocab, arguments)
-    narrow, wide = (parameters(Transformer(config, width)) for width in (1, 2))
-    width = round((goal - narrow) / (wide - narrow)) + 1
-    models["torch.nn.TransformerEncoder"] = Transformer(config, width)
-    rounds: dict[str, list[float]] = {name: [] for name in models}
+    pairs: dict[str, tuple[Encoder, Transformer]] = {}
+    for form in arguments.mixers.split(","):
+        config = shape_of(form, vocab, arguments)
+        pairs[form] = Encoder(config), equal(config, parameters(Encoder(config)))
+    rounds: dict[str, list[tuple[float, float]]] = {form: [] for form in pairs}
     for turn in range(6):
-        for name, model in models.items():
-            taken = step_seconds(model, task)
+        for form, (ours, theirs) in pairs.items():
+            taken = step_seconds(ours, task), step_seconds(theirs, task)
             if turn:  # the first one warms up
-                rounds[name].append(ids.size / taken)
-    base = statistics.median(rounds["torch.nn.TransformerEncoder"])
+                rounds[form].append((ids.size / taken[0], ids.size / taken[1]))
     print(
         f"\nspeed of training steps, one thread, dim {arguments.dim}, {arguments.layers} layers, "
-        f"{arguments.batch} x {arguments.length} tokens, torch {torch.__version__}, its feed-forward layer {width} wide"
+        f"{arguments.batch} x {arguments.length} tokens; torch {torch.__version__}, its encoder of equal size"
     )
-    print(f"{'mixer':32} {'tokens/s':>9} {'lowest':>9} {'highest':>9} {'ratio':>6} {'parameters':>11}")
-    for name, rates in sorted(rounds.items(), key=lambda item: -statistics.median(item[1])):
-        middle = statistics.median(rates)
+    print(f"{'mixer':32} {'tokens/s':>9} {'lowest':>9} {'highest':>9} {'torch':>9} {'ratio':>6} {'parameters':>21}")
+    for form, rates in sorted(rounds.items(), key=lambda item: -statistics.median(mine for mine, _ in item[1])):
+        mine, other = ([pair[side] for pair in rates] for side in (0, 1))
+        ratio = statistics.median(mine) / statistics.median(other)
+        sizes = " ".join(f"{parameters(model):10,}" for model in pairs[form])
         print(
-            f"{name:32} {middle:9,.0f} {min(rates):9,.0f} {max(rates):9,.0f} {middle / base:6.2f} "
-            f"{parameters(models[name]):11,}",
+            f"{form:32} {statistics.median(mine):9,.0f} {min(mine):9,.0f} {max(mine):9,.0f} "
+            f"{statistics.median(other):9,.0f} {ratio:6.2f} {sizes}",
             flush=True,
         )
+
+
+def equal(config: EncoderConfig, goal: int) -> Transformer:
+    """torch's encoder, its feed-forward layer so wide that the weights are as many as wanted."""
+    narrow, wide = (parameters(Transformer(config, width)) for width in (1, 2))
+    return Transformer(config, max(1, round((goal - narrow) / (wide - narrow)) + 1))
 
 
 def parameters(model: nn.Module) -> int:
