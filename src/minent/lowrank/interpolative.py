@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import linalg
 
 from minent.errors import InputError, did_you_mean, listing
-from minent.lowrank.matrices import (
-    Array,
-    Matrix,
-    check_goal,
-    check_matrix,
-    dense,
-    length,
-    residual_length,
-    rows_on,
-)
-from minent.lowrank.selection import SELECTORS, Selector
+from minent.lowrank.adaptive import by_leverage
+from minent.lowrank.estimates import ErrorKind, largest
+from minent.lowrank.exchange import strengthen
+from minent.lowrank.fitting import Fit, fewest, fit, fit_on_mixtures, spare
+from minent.lowrank.matrices import Array, check_goal, squared_length
+from minent.lowrank.selection import Selector, by_gain, by_length, by_pool
+from minent.lowrank.sketch import Sketch, draw_sketch, triangle_of
+from minent.lowrank.sources import Source, in_memory, open_source, root
+from minent.lowrank.tensors import like, to_numpy
 
+METHODS = ("sketch", "qr", "strong", "greedy", "columns", "arp")
+_SELECTORS: dict[str, Selector] = {"qr": by_length, "strong": by_length, "columns": by_pool, "greedy": by_gain}
 _FIRST_ROUND = 16
+_FIRST_WIDTH = 64
+_SHARE = 2 / 3  # of the mixtures: more columns are not chosen by them
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,16 +32,23 @@ class Interpolative:
     """`a` is near `a[:, columns] @ coefficients`.
 
     Attributes:
-        columns: int64 (k,), the columns that are kept, those of `start` first, then in the order of choice.
+        columns: int64 (k,), the columns that are kept, those of `start` first.
         coefficients: (k, n) in the dtype of the matrix; the identity on `columns`.
-        error: Frobenius norm of `a - a[:, columns] @ coefficients`, computed, not estimated.
-        relative_error: `error` over the Frobenius norm of `a`; 0 for a zero matrix.
+        error: Frobenius norm of `a - a[:, columns] @ coefficients`, or a bound of it.
+        relative_error: `error` over the Frobenius norm of `a` (for an operator, over a lower bound of it); 0 for a
+            zero matrix.
+        error_kind: How the error is known: `"exact"` in memory, to six digits or more; `"upper bound with probability
+            0.999"` from mixtures of the rows that were kept apart to test with, where the entries cannot be looked at.
+        largest_coefficient: `max |coefficients|`, 1 or more unless nothing is kept: how much an error in a kept
+            column may grow in the others.
     """
 
     columns: NDArray[np.int64]
     coefficients: Array
     error: float
     relative_error: float
+    error_kind: ErrorKind = ErrorKind.EXACT
+    largest_coefficient: float = 0.0
 
     @property
     def rank(self) -> int:
@@ -55,6 +63,7 @@ def interpolative(
     tolerance: float | None = None,
     method: str = "sketch",
     start: Sequence[int] | NDArray[np.integer[Any]] = (),
+    factor: float = 2.0,
     seed: int = 0,
 ) -> Interpolative:
     """Choose columns of a matrix and write all the others as mixtures of them.
@@ -63,22 +72,28 @@ def interpolative(
     kept than the matrix has rank to rounding, so a zero matrix keeps none.
 
     Args:
-        a: (m, n), real; dense, or scipy.sparse in any format, which stays sparse except under `"greedy"`.
+        a: (m, n), real or complex: an array, scipy.sparse in any format, a torch tensor, a `LinearOperator`, a
+            memory-mapped array, a function that returns an iterator over chunks of rows, or such an iterator. A
+            function is called twice by rank, and once more each time the sketch must grow to reach a tolerance. Of an
+            iterator, read once, the coefficients come from the sketch too, which costs some 15 % of the error.
         rank: How many columns to keep, those of `start` included, from 0 to `min(m, n)`.
-        tolerance: Or else, the largest error allowed, relative to the Frobenius norm of `a`: the fewest columns, in
-            their order of choice, that reach it.
-        method: `"sketch"`, column-pivoted QR of random mixtures of the rows: the fastest on large matrices;
-            `"qr"`, column-pivoted QR; `"columns"`, the same among columns drawn at random; `"greedy"`, the column that
-            lowers the error most: the most accurate and the slowest.
+        tolerance: Or else, the largest error allowed, relative to the Frobenius norm of `a`: so few columns that none
+            (by `"qr"`, `"greedy"`, `"columns"`, `"arp"`: not the last) can be left out.
+        method: `"sketch"`, pivoted QR and exchanges on a few mixtures of the rows: the fastest, and nearly always
+            more accurate than `"qr"`; `"qr"`, column-pivoted QR; `"strong"`, then exchanged until no coefficient is
+            above `factor` and the error is bounded in terms of the next singular value; `"greedy"`, always the column
+            that lowers the error most; `"columns"`, pivoted QR among columns drawn at random; `"arp"`, drawn by
+            leverage, with the best bound of the expected error. All but `"sketch"` and `"arp"` need `a` in memory.
         start: Columns that are taken first, whatever they are worth, without repeats.
-        seed: Of the random mixtures and draws; `"qr"` and `"greedy"` have none.
+        factor: Of `"strong"`: above 1. Columns of `start` stay, outside the guarantee.
+        seed: Of the random mixtures and draws; `"qr"`, `"strong"` and `"greedy"` have none.
 
     Returns:
-        The columns, the coefficients and the error.
+        The columns, the coefficients and the error; tensors for a tensor.
 
     Raises:
         InputError: Neither or both of `rank` and `tolerance`, a rank or start column that does not exist, an unknown
-            method, or a matrix that is empty, not real or not finite.
+            method, or one that cannot work on what was passed, or a matrix that is empty, not numeric or not finite.
 
     Source:
         J. Su, kexue.fm/archives/10501; Voronin & Martinsson (2017), doi:10.1007/s10444-016-9494-8.
@@ -90,23 +105,52 @@ def interpolative(
         >>> found.columns.tolist(), bool(np.allclose(a[:, found.columns] @ found.coefficients, a))
         ([2, 0], True)
     """
-    matrix = check_matrix(a)
+    _check_method(method, rank, tolerance, factor)
+    source = open_source(a)
+    _check_shape(source, rank, tolerance)
+    first = _checked_start(to_numpy(start), rank, source.shape)
+    draw = np.random.default_rng(seed)
+    if method == "sketch":
+        if rank is not None:
+            found = _sketched(source, first, rank, draw)
+        else:
+            found = _reach_by_sketch(source, first, float(tolerance), draw)  # type: ignore[arg-type]
+    else:
+        select = _selector(source, method)
+        if rank is not None:
+            found = fit(source, [*first, *select(first, rank - len(first), draw)])
+        else:
+            found = _reach(source, select, first, float(tolerance), draw)  # type: ignore[arg-type]
+        if method == "strong":
+            found = _strong(source, found, len(first), factor, tolerance)
+    return like(_result(found), a)
+
+
+def _result(found: Fit) -> Interpolative:
+    coefficients, error, size = found.coefficients(), root(found.squares), root(found.size)
+    relative = error / size if size else 0.0
+    return Interpolative(found.columns, coefficients, error, relative, found.kind, largest(coefficients))
+
+
+def _check_method(method: str, rank: int | None, tolerance: float | None, factor: float) -> None:
     if (rank is None) == (tolerance is None):
         raise InputError(f"rank is {rank} and tolerance is {tolerance}; give one of them, the other follows from it.")
-    check_goal(rank, tolerance, matrix.shape)
-    select = _selector(method)
-    first = _checked_start(start, rank, matrix.shape)
-    draw = np.random.default_rng(seed)
-    if rank is not None:
-        return _fit(matrix, [*first, *select(matrix, first, rank - len(first), draw)])
-    return _reach(matrix, select, first, float(tolerance) * length(matrix), draw)  # type: ignore[arg-type]
+    if method not in METHODS:
+        raise InputError(f"method is {method!r}, but there are {listing(METHODS)}.{did_you_mean(method, METHODS)}")
+    if not 1 < factor < np.inf:
+        raise InputError(
+            f"factor is {factor}; it bounds coefficients of which some are 1, so it is above 1, such as 2."
+        )
 
 
-def _selector(method: str) -> Selector:
-    if method not in SELECTORS:
-        hint = did_you_mean(method, SELECTORS)
-        raise InputError(f"method is {method!r}, but there are {listing(SELECTORS)}.{hint}")
-    return SELECTORS[method]
+def _check_shape(source: Source, rank: int | None, tolerance: float | None) -> None:
+    counted = source.shape[0] >= 0
+    check_goal(rank, tolerance, source.shape if counted else (source.shape[1], source.shape[1]))
+    if source.once and rank is None:
+        raise InputError(
+            "a is an iterator, whose rows can be read once, but a tolerance may need several passes; give rank, or "
+            "pass the function that makes the iterator."
+        )
 
 
 def _checked_start(start: Sequence[int] | Array, rank: int | None, shape: tuple[int, int]) -> list[int]:
@@ -116,53 +160,105 @@ def _checked_start(start: Sequence[int] | Array, rank: int | None, shape: tuple[
             raise InputError(f"start[{place}] is {column}, but the columns are 0 to {shape[1] - 1}.")
         if column in first[:place]:
             raise InputError(f"start[{place}] is {column}, which stands there before; name each column once.")
-    most = min(shape) if rank is None else rank
+    most = min(side for side in shape if side >= 0) if rank is None else rank
     if len(first) > most:
         raise InputError(f"start has {len(first)} columns, but at most {most} are kept; shorten it or raise rank.")
     return first
 
 
-def _reach(a: Matrix, select: Selector, first: list[int], target: float, draw: np.random.Generator) -> Interpolative:
+Select = Callable[[Sequence[int], int, np.random.Generator], list[int]]
+
+
+def _selector(source: Source, method: str) -> Select:
+    if method == "arp":
+        if source.once:
+            raise InputError("a is an iterator, whose rows can be read once; use method='sketch', or pass its maker.")
+        return lambda taken, count, draw: by_leverage(source, taken, count, draw)
+    cure = "use method='sketch' or 'arp', or np.asarray of it"
+    matrix, select = in_memory(source, f"method={method!r}", cure), _SELECTORS[method]
+    return lambda taken, count, draw: select(matrix, taken, count, draw)
+
+
+# --- by sketch --------------------------------------------------------------------------------------------------------
+
+
+def _sketched(source: Source, first: list[int], rank: int, draw: np.random.Generator) -> Fit:
+    sketch = draw_sketch(source, rank, draw)
+    return _fit_by(source, sketch, sketch.choose(first, rank - len(first)))
+
+
+def _fit_by(source: Source, sketch: Sketch, columns: list[int]) -> Fit:
+    if source.once:
+        assert sketch.mixtures is not None
+        assert sketch.probes is not None
+        return fit_on_mixtures(source, columns, sketch.mixtures, sketch.probes)
+    return fit(source, columns, sketch.mixtures, sketch.probes)
+
+
+def _reach_by_sketch(source: Source, first: list[int], tolerance: float, draw: np.random.Generator) -> Fit:
+    """Double the sketch until columns chosen by it are good enough; then exchange them and spare what can be."""
+    width = max(_FIRST_WIDTH, 2 * len(first) + _FIRST_ROUND)
+    while True:
+        sketch = Sketch(source, width, draw)
+        size = squared_length(sketch.small) if source.total is None else source.total
+        target, most = tolerance**2 * size, min(source.shape)
+        if sketch.outside is None or sketch.outside.sum() <= target:
+            room = most if sketch.whole else min(most, int(_SHARE * width))
+            columns = sketch.pivots(first, room - len(first), enough=target / 2)
+            found = _fit_by(source, sketch, columns)
+            if found.squares <= tolerance**2 * found.size or sketch.whole or len(found.columns) >= most:
+                return _trimmed(source, sketch, found, len(first), tolerance)
+        width *= 2
+
+
+def _trimmed(source: Source, sketch: Sketch, found: Fit, fixed: int, tolerance: float) -> Fit:
+    target = tolerance**2 * found.size
+    found = fewest(found, fixed, target)
+    columns = found.columns.tolist()
+    better = sketch.improve(columns, fixed)
+    if better != columns:
+        swapped = _fit_by(source, sketch, better)
+        if swapped.squares <= target:
+            found = swapped
+    return spare(found, fixed, target)
+
+
+# --- in memory --------------------------------------------------------------------------------------------------------
+
+
+def _reach(source: Source, select: Select, first: list[int], tolerance: float, draw: np.random.Generator) -> Fit:
     """Choose in rounds that double, until the error is small enough; then drop what was not needed."""
-    columns, most = list(first), min(a.shape)
-    fit = _fit(a, columns)
-    while fit.error > target and len(columns) < most:
+    columns, most = list(first), min(side for side in source.shape if side >= 0)
+    found = fit(source, columns)
+    while found.squares > tolerance**2 * found.size and len(columns) < most:
         wanted = min(max(_FIRST_ROUND, len(columns)), most - len(columns))
-        new = select(a, columns, wanted, draw)
+        new = select(columns, wanted, draw)
         columns += new
-        fit = _fit(a, columns)
+        found = fit(source, columns)
         if len(new) < wanted:
             break
-    for count in range(_fewest(a, fit, len(first), target), len(columns)):
-        shorter = _fit(a, columns[:count])
-        if shorter.error <= target:
-            return shorter
-    return fit
+    return fewest(found, len(first), tolerance**2 * found.size)
 
 
-def _fewest(a: Matrix, fit: Interpolative, least: int, target: float) -> int:
-    """How many of the columns suffice, by what each adds when they are made perpendicular in their order."""
-    if fit.rank == least:
-        return least
-    basis = linalg.qr(dense(a[:, fit.columns]), mode="economic")[0]
-    explained = np.square(rows_on(basis, a), dtype=np.float64).sum(axis=1)
-    lost = np.append(np.cumsum(explained[::-1])[::-1], 0.0)  # lost[k]: squared error that columns from k on remove
-    enough = fit.error**2 + lost <= target**2
-    return max(least, int(np.argmax(enough)) if enough.any() else fit.rank)
+def _strong(source: Source, found: Fit, fixed: int, factor: float, tolerance: float | None) -> Fit:
+    """Exchange until the guarantee holds; for a tolerance, with the fewest columns with which it is still reached."""
+    matrix = triangle_of(source.matrix)
 
+    def strong(columns: list[int]) -> Fit:
+        return fit(source, strengthen(matrix, columns, fixed, factor))
 
-def _fit(a: Matrix, columns: list[int]) -> Interpolative:
-    """Least squares on the chosen columns; where they depend on each other, on the leading independent ones."""
-    kept = np.array(columns, dtype=np.int64)
-    coefficients, captured = np.zeros((len(kept), a.shape[1]), dtype=a.dtype), 0.0
-    chosen = dense(a[:, kept])
-    if len(kept):
-        basis, triangle, pivots = linalg.qr(chosen, mode="economic", pivoting=True)
-        sizes = np.abs(np.diag(triangle))
-        rank = int(np.count_nonzero(sizes > max(a.shape) * np.finfo(a.dtype).eps * sizes[0]))
-        seen = rows_on(basis[:, :rank], a)
-        coefficients[pivots[:rank]] = linalg.solve_triangular(triangle[:rank, :rank], seen)
-        coefficients[:, kept] = np.eye(len(kept), dtype=a.dtype)
-        captured = float(np.square(seen, dtype=np.float64).sum())
-    error, size = residual_length(a, chosen, coefficients, captured), length(a)
-    return Interpolative(kept, coefficients, error, error / size if size else 0.0)
+    found = strong(found.columns.tolist())
+    if tolerance is None:
+        return found
+    target = tolerance**2 * found.size
+    while found.squares > target:
+        new = by_length(matrix, found.columns.tolist(), 1)
+        if not new:
+            return found
+        found = strong([*found.columns.tolist(), *new])
+    while len(spare(found, fixed, target).columns) < len(found.columns):
+        fewer = strong(spare(found, fixed, target).columns.tolist())
+        if fewer.squares > target:
+            return found
+        found = fewer
+    return found

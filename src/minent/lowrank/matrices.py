@@ -1,6 +1,7 @@
-"""What a matrix may be, and the few things done to dense and sparse ones alike.
+"""What a matrix in memory may be, and the few things done to dense and sparse ones alike.
 
-Behind the door a matrix is a float32 or float64 array, or a `scipy.sparse.csc_array` of those; all entries are finite.
+Behind the door a matrix is a float32, float64, complex64 or complex128 array, or a `scipy.sparse.csc_array` of those;
+all entries are finite. `H` in comments is the conjugate transpose.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ Matrix = Any  # an Array or a sparse.csc_array: both know .shape, .dtype, .T and
 
 _LARGEST_ENTRY = {np.dtype(np.float32): 1e9, np.dtype(np.float64): 1e70}
 _BLOCK = 512  # columns that are made dense, or compared with their approximation, at a time
+_ENTRIES = 1 << 18  # entries that are squared and summed at a time
+_SMALL_AREA = 1_000_000  # up to here an error is computed entry by entry
+_SAFE_SHARE = 1e-7  # of the squared length: a difference of squares above it has six digits or more
 
 
 def check_matrix(a: ArrayLike | Any, name: str = "a") -> Matrix:
@@ -27,24 +31,38 @@ def check_matrix(a: ArrayLike | Any, name: str = "a") -> Matrix:
     matrix: Any = a if sparse.issparse(a) else np.asarray(a)
     if matrix.ndim != 2 or 0 in matrix.shape:
         raise InputError(f"{name} has shape {matrix.shape}; it takes a matrix with at least one row and one column.")
-    if matrix.dtype.kind not in "fiub":
-        raise InputError(f"{name} has dtype {matrix.dtype}; it takes real numbers, such as float64.")
-    dtype = np.float32 if matrix.dtype in (np.float16, np.float32) else np.float64
+    dtype = working_dtype(matrix.dtype, name)
     if sparse.issparse(matrix):
         matrix = sparse.csc_array(matrix, dtype=dtype)
         if not matrix.has_canonical_format:
             matrix = matrix.copy()  # the caller's entries stay as they are
             matrix.sum_duplicates()
-        _check_entries(matrix.data, name, lambda i: (matrix.indices[i], np.searchsorted(matrix.indptr, i, "right") - 1))
+        check_entries(matrix.data, name, lambda i: (matrix.indices[i], np.searchsorted(matrix.indptr, i, "right") - 1))
     else:
         matrix = matrix.astype(dtype, copy=False)
-        _check_entries(matrix, name, lambda i: np.unravel_index(i, matrix.shape))
+        check_entries(matrix, name, lambda i: np.unravel_index(i, matrix.shape))
     return matrix
 
 
-def _check_entries(values: Array, name: str, place: Callable[[int], Any]) -> None:
+def working_dtype(dtype: Any, name: str = "a") -> np.dtype[Any]:
+    """The dtype that is computed with: half goes to single, whole numbers to double."""
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "fciub":
+        raise InputError(f"{name} has dtype {dtype}; it takes real or complex numbers, such as float64.")
+    if dtype.kind == "c":
+        return np.dtype(np.complex64 if dtype.itemsize == 8 else np.complex128)
+    return np.dtype(np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64)
+
+
+def check_entries(values: Array, name: str, place: Callable[[int], Any]) -> None:
     """Refuse what is not finite, and a scale on which fourth powers of lengths would not be."""
-    low, high = values.min(initial=0.0), values.max(initial=0.0)
+    limit = _LARGEST_ENTRY[values.real.dtype]
+    if values.size > _ENTRIES:  # the sum of squares finds what is wrong in one pass of BLAS
+        size = math.sqrt(squared_length(values))
+        if math.sqrt(values.size) / limit <= size <= limit:
+            return
+    parts = (values.real, values.imag) if values.dtype.kind == "c" else (values,)
+    low, high = min(part.min(initial=0.0) for part in parts), max(part.max(initial=0.0) for part in parts)
     if not (np.isfinite(low) and np.isfinite(high)):
         finite = np.isfinite(values)
         first = int(np.argmin(finite))
@@ -53,7 +71,7 @@ def _check_entries(values: Array, name: str, place: Callable[[int], Any]) -> Non
             f"{name}[{row}, {column}] is {values.ravel()[first]} ({values.size - np.count_nonzero(finite)} of its "
             f"values are not finite); replace or drop them first."
         )
-    largest, limit = max(-float(low), float(high)), _LARGEST_ENTRY[values.dtype]
+    largest = max(-float(low), float(high))
     if largest and not 1 / limit <= largest <= limit:
         raise InputError(
             f"{name} has its largest entry at {largest:g}, but {values.dtype} is computed with from {1 / limit:g} to "
@@ -65,7 +83,7 @@ def check_goal(rank: int | None, tolerance: float | None, shape: tuple[int, int]
     """Refuse a rank or a relative tolerance that no decomposition of this shape can have."""
     if rank is not None and tolerance is not None:
         raise InputError(f"rank={rank} and tolerance={tolerance} are both given; give one, the other follows from it.")
-    if rank is not None and not 0 <= rank <= min(shape):
+    if rank is not None and (rank != int(rank) or not 0 <= rank <= min(shape)):
         raise InputError(f"rank is {rank}, but a matrix of shape {shape} has ranks from 0 to {min(shape)}.")
     if tolerance is not None and not 0 <= tolerance < math.inf:
         raise InputError(f"tolerance is {tolerance}; it is a relative error, 0 or more, such as 0.05.")
@@ -77,20 +95,42 @@ def dense(a: Matrix) -> Array:
 
 
 def rows_on(basis: Array, a: Matrix) -> Array:
-    """`basis.T @ a`, which for a sparse `a` must be written from the other side to stay cheap."""
-    return (a.T @ basis).T
+    """`basis.H @ a`, which for a sparse `a` must be written from the other side to stay cheap."""
+    return (a.T @ basis.conj()).T if sparse.issparse(a) else basis.conj().T @ a
+
+
+def square(a: Array) -> NDArray[np.float64]:
+    """The squared size of every entry, in float64."""
+    if a.dtype.kind == "c":
+        return np.square(a.real, dtype=np.float64) + np.square(a.imag, dtype=np.float64)
+    return np.square(a, dtype=np.float64)
 
 
 def column_squares(a: Matrix) -> NDArray[np.float64]:
     """The squared length of each column, summed in float64."""
     if sparse.issparse(a):
-        return np.asarray(a.astype(np.float64).power(2).sum(axis=0)).ravel()
-    return np.einsum("ij,ij->j", a, a, dtype=np.float64)
+        squares = sparse.csc_array((square(a.data), a.indices, a.indptr), shape=a.shape)
+        return np.asarray(squares.sum(axis=0)).ravel()
+    parts = (a.real, a.imag) if a.dtype.kind == "c" else (a,)
+    return sum(np.einsum("ij,ij->j", part, part, dtype=np.float64) for part in parts)
+
+
+def squared_length(values: Matrix) -> float:
+    """The sum of the squares of all entries, a block at a time so that its rounding stays near that of one entry."""
+    values = values.data if sparse.issparse(values) else values
+    if values.ndim == 2 and not (values.flags.c_contiguous or values.flags.f_contiguous):
+        return float(column_squares(values).sum())
+    flat, total = values.ravel(order="K"), 0.0
+    for begin in range(0, len(flat), _ENTRIES):
+        block = flat[begin : begin + _ENTRIES]
+        wide = block.astype(np.complex128 if block.dtype.kind == "c" else np.float64, copy=False)
+        total += float(np.vdot(wide, wide).real)
+    return total
 
 
 def length(a: Matrix) -> float:
     """The Frobenius norm."""
-    return math.sqrt(float(column_squares(a).sum()))
+    return math.sqrt(squared_length(a))
 
 
 def residual_columns(a: Matrix, left: Array, right: Array) -> NDArray[np.float64]:
@@ -102,14 +142,13 @@ def residual_columns(a: Matrix, left: Array, right: Array) -> NDArray[np.float64
     return squares
 
 
-def residual_length(a: Matrix, left: Array, right: Array, captured: float) -> float:
-    """The Frobenius norm of `a - left @ right`, where the product is a projection of `a` with squared norm `captured`.
+def residual_squares(a: Matrix, left: Array, right: Array, captured: float, total: float) -> float:
+    """The squared length of `a - left @ right`, where the product projects `a` and has squared length `captured`.
 
-    Of a dense matrix it is computed entry by entry. Of a sparse one it follows from Pythagoras, as long as the
-    difference leaves half the digits, so that nothing of the size of the matrix is made.
+    Of a small matrix it is computed entry by entry. Of a large or sparse one it follows from Pythagoras, as long as
+    the difference keeps six digits (in float32, what float32 has), so that nothing of the size of the matrix is made.
     """
-    if sparse.issparse(a):
-        total = float(column_squares(a).sum())
-        if total - captured > math.sqrt(np.finfo(a.dtype).eps) * total:
-            return math.sqrt(total - captured)
-    return math.sqrt(float(residual_columns(a, left, right).sum()))
+    share = _SAFE_SHARE if a.dtype.itemsize >= 8 and a.dtype != np.complex64 else 1e-3
+    if (sparse.issparse(a) or a.size > _SMALL_AREA) and total - captured > share * total:
+        return total - captured
+    return float(residual_columns(a, left, right).sum())

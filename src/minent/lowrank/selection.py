@@ -1,4 +1,4 @@
-"""Which columns to keep: four ways to choose, all greedy on what the columns chosen so far leave of the matrix.
+"""Which columns of a matrix in memory to keep, greedily on what the columns chosen so far leave of it.
 
 Each selector takes a checked matrix, the columns that are already chosen, how many more are wanted, and a generator;
 it returns the new ones in the order of choice. It returns fewer when the others are exhausted to rounding. Ties go to
@@ -11,28 +11,37 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import linalg, sparse
 
-from minent.lowrank.matrices import Array, Matrix, column_squares, dense, residual_columns, rows_on
+from minent.lowrank.matrices import Array, Matrix, column_squares, dense, residual_columns, rows_on, square
 
 Selector = Callable[[Matrix, Sequence[int], int, np.random.Generator], list[int]]
 
 _OVERSAMPLING = 10
+_TALL = 8  # with this many steps or more per shorter side, factoring first pays
 
 
 class _Residual:
-    """What the columns taken so far leave of a matrix: `A - Q Q^T A`, never formed.
+    """What the columns taken so far leave of a matrix: `A - Q Q.H A`, never formed.
 
     Only the squared lengths of its columns are kept, by taking away what each new direction explains. That difference
     loses digits as the lengths fall, so they are computed afresh each time the largest has lost half of them.
+
+    Where the matrix is a part of another, `outside` holds the squared length of the rest of each column. The rests
+    count as perpendicular to each other: the i-th column taken has its own in coordinate i below the matrix, where
+    all others have zeros.
     """
 
-    def __init__(self, a: Matrix, taken: Sequence[int], capacity: int) -> None:
+    def __init__(self, a: Matrix, taken: Sequence[int], capacity: int, outside: Array | None = None) -> None:
         self.a = a
         self.precision = float(np.finfo(a.dtype).eps)
-        self.squares = column_squares(a)
+        self.outside = np.zeros(a.shape[1]) if outside is None else outside
+        self.squares = column_squares(a) + self.outside
         self.reference = float(self.squares.max())
         self.floor = (max(a.shape) * self.precision) ** 2 * self.reference
-        self._basis = np.empty((a.shape[0], capacity), dtype=a.dtype, order="F")
+        most = capacity if outside is not None else min(capacity, a.shape[0])
+        self._below = capacity if outside is not None else 0
+        self._basis = np.zeros((a.shape[0] + self._below, most), dtype=a.dtype, order="F")
         self._directions = 0
         self._taken: list[int] = []
         for column in taken:
@@ -47,7 +56,11 @@ class _Residual:
         """Add a column; return what each column of the residual has along the new direction, or None if it is none."""
         self._taken.append(column)
         self.squares[column] = 0.0
-        direction = self.project(dense(self.a[:, [column]]).ravel())
+        direction = np.zeros(self._basis.shape[0], dtype=self.a.dtype)
+        direction[: self.a.shape[0]] = dense(self.a[:, [column]])[:, 0]
+        if self._below:
+            direction[self.a.shape[0] + len(self._taken) - 1] = self.outside[column] ** 0.5
+        direction = self.project(direction)
         size = float(np.linalg.norm(direction))
         if size**2 <= self.floor or self._directions == self._basis.shape[1]:
             return None
@@ -55,42 +68,51 @@ class _Residual:
         direction /= np.linalg.norm(direction)
         self._basis[:, self._directions] = direction
         self._directions += 1
-        along = self.a.T @ direction
-        self.squares = np.maximum(self.squares - along.astype(np.float64) ** 2, 0.0)
+        along = self.on(direction)
+        self.squares = np.maximum(self.squares - square(along), 0.0)
         self.squares[self._taken] = 0.0
         if self.squares.max() <= self.precision**0.5 * self.reference:
             self._refresh()
         return along
 
+    def on(self, direction: Array) -> Array:
+        """`direction.H @ a`."""
+        return rows_on(direction[: self.a.shape[0], None], self.a)[0]
+
     def project(self, vector: Array) -> Array:
         """The part of a vector that is perpendicular to everything taken."""
-        return vector - self.basis @ (self.basis.T @ vector)
+        return vector - self.basis @ (self.basis.conj().T @ vector)
 
     def _refresh(self) -> None:
-        self.squares = residual_columns(self.a, self.basis, rows_on(self.basis, self.a))
+        seen = rows_on(self.basis[: self.a.shape[0]], self.a)
+        whole = np.pad(self.a, ((0, self._below), (0, 0))) if self._below else self.a
+        self.squares = residual_columns(whole, self.basis, seen) + self.outside
         self.squares[self._taken] = 0.0
         self.reference = float(self.squares.max())
 
 
-def by_length(a: Matrix, taken: Sequence[int], count: int, draw: np.random.Generator) -> list[int]:
-    """Column-pivoted QR, stopped after `count` steps: always the column that lies farthest from those taken."""
-    residual, chosen = _Residual(a, taken, len(taken) + count), list[int]()
+def by_length(
+    a: Matrix,
+    taken: Sequence[int],
+    count: int,
+    draw: np.random.Generator | None = None,
+    *,
+    enough: float = 0.0,
+    outside: Array | None = None,
+) -> list[int]:
+    """Column-pivoted QR, stopped after `count` steps: always the column that lies farthest from those taken.
+
+    It also stops when what is left has a squared length up to `enough`. Each step is two products with a vector; near
+    full rank a tall matrix is first brought to its triangle, which has the same lengths and angles.
+    """
+    residual, chosen = _Residual(_shortened(a, count), taken, len(taken) + count, outside), list[int]()
     while len(chosen) < count:
         column = int(np.argmax(residual.squares))
-        if residual.squares[column] <= residual.floor:
+        if residual.squares[column] <= residual.floor or float(residual.squares.sum()) <= enough:
             break
         if residual.take(column) is not None:
             chosen.append(column)
     return chosen
-
-
-def by_sketch(a: Matrix, taken: Sequence[int], count: int, draw: np.random.Generator) -> list[int]:
-    """Column-pivoted QR of a few random mixtures of the rows, which keep the lengths of columns nearly."""
-    mixtures = len(taken) + count + _OVERSAMPLING
-    if mixtures >= a.shape[0]:
-        return by_length(a, taken, count, draw)
-    weights = draw.standard_normal((a.shape[0], mixtures)).astype(a.dtype)
-    return by_length(rows_on(weights, a), taken, count, draw)
 
 
 def by_pool(a: Matrix, taken: Sequence[int], count: int, draw: np.random.Generator) -> list[int]:
@@ -104,12 +126,13 @@ def by_pool(a: Matrix, taken: Sequence[int], count: int, draw: np.random.Generat
 
 
 def by_gain(a: Matrix, taken: Sequence[int], count: int, draw: np.random.Generator) -> list[int]:
-    """Always the column that lowers the error most: the largest `||R^T r_i||**2 / ||r_i||**2` on the residual `R`.
+    """Always the column that lowers the error most: the largest `||R.H r_i||**2 / ||r_i||**2` on the residual `R`.
 
     Columns whose residual is below 1e-4 of the largest are passed over: they would need huge coefficients. The gains
     are brought up to date by two products with the matrix for each column (Farahat et al. 2011), and computed afresh
     more often than the lengths, for they are of fourth degree in them.
     """
+    a = _shortened(a, count)
     residual, chosen = _Residual(a, taken, len(taken) + count), list[int]()
     gains, reference = _gains(residual), residual.squares.max()
     while len(chosen) < count:
@@ -124,19 +147,23 @@ def by_gain(a: Matrix, taken: Sequence[int], count: int, draw: np.random.Generat
         if residual.squares.max() <= residual.precision**0.25 * reference:
             gains, reference = _gains(residual), residual.squares.max()
         else:
-            explained = residual.project(a @ along)
-            overlap = a.T @ residual.project(explained)  # once would leave rounding of the size of the first columns
-            gains = gains - 2 * along * overlap - along**2 * (along @ along)
+            explained = residual.project(a @ along.conj())
+            overlap = residual.on(residual.project(explained))  # once would leave rounding of the first columns' size
+            gains = gains - 2 * (along * overlap.conj()).real - square(along) * float(square(along).sum())
     return chosen
 
 
 def _gains(residual: _Residual) -> NDArray[np.float64]:
-    """`||R^T r_i||**2` of every column, from the residual itself."""
+    """`||R.H r_i||**2` of every column, from the residual itself."""
     rest = dense(residual.a) - residual.basis @ rows_on(residual.basis, residual.a)
     gains = np.empty(rest.shape[1])
     for begin in range(0, rest.shape[1], 1024):
-        gains[begin : begin + 1024] = column_squares(rest.T @ rest[:, begin : begin + 1024])
+        gains[begin : begin + 1024] = column_squares(rest.conj().T @ rest[:, begin : begin + 1024])
     return gains
 
 
-SELECTORS: dict[str, Selector] = {"sketch": by_sketch, "qr": by_length, "columns": by_pool, "greedy": by_gain}
+def _shortened(a: Matrix, count: int) -> Matrix:
+    """The triangle of a tall dense matrix, where so many steps are wanted that it pays."""
+    if sparse.issparse(a) or a.shape[0] < 2 * a.shape[1] or count * _TALL < a.shape[1]:
+        return a
+    return linalg.qr(a, mode="r", check_finite=False)[0][: a.shape[1]]

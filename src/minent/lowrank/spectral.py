@@ -1,4 +1,4 @@
-"""The singular value decomposition, cut by rank or by tolerance, and the pseudoinverse."""
+"""The singular value decomposition, cut by rank or by tolerance."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import linalg, sparse
 
-from minent.lowrank.matrices import Array, Matrix, check_goal, check_matrix, dense, length, residual_length, rows_on
+from minent.errors import InputError
+from minent.lowrank.estimates import PROBES, ErrorKind, bounded_squares
+from minent.lowrank.krylov import block_krylov
+from minent.lowrank.matrices import Array, check_goal, dense, residual_squares, square, squared_length
+from minent.lowrank.orthogonal import orthonormal, qr
+from minent.lowrank.sources import Chunks, Held, Source, open_source, root
+from minent.lowrank.tensors import like
 
 _SMALL_SIDE = 512
 _SMALL_AREA = 4_000_000
 _OVERSAMPLING = 10
-_MOST_ROUNDS = 16
 _FIRST_RANK = 16
-_SETTLED = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,40 +28,45 @@ class SVD:
     """`a` is near `(u * s) @ vt`.
 
     Attributes:
-        u: (m, k), orthonormal columns; in each, the entry of largest size is positive.
+        u: (m, k), orthonormal columns; in each, the entry of largest size is real and positive.
         s: (k,), never rising, not negative.
-        vt: (k, n), orthonormal rows.
+        vt: (k, n), orthonormal rows; for complex `a` it is already conjugated.
         error: Frobenius norm of `a - (u * s) @ vt`.
+        error_kind: How that is known: computed, or bounded with probability when the entries cannot be looked at.
     """
 
     u: Array
     s: Array
     vt: Array
     error: float
+    error_kind: ErrorKind = ErrorKind.EXACT
 
 
 def svd(a: ArrayLike | Any, *, rank: int | None = None, tolerance: float | None = None, seed: int = 0) -> SVD:
     """Decompose a matrix into singular values and vectors, all of them or the leading ones.
 
-    Small matrices, and all of the decomposition, go through LAPACK. The leading part of a large one is found in a
-    random subspace that is multiplied by `a a^T` until the singular values stand still to 1e-6 of the largest, at most
-    16 times. The same input and seed give the same result, signs included.
+    Small matrices, and all of the decomposition, go through LAPACK. The leading part of a large one is found in the
+    block Krylov space of a few random mixtures, which grows until the squared error is expected to fall by less than
+    a ten-thousandth any more. Rows that come in chunks are read twice, without that refinement. The same input and
+    seed give the same result, signs included.
 
     Args:
-        a: (m, n), real; dense or scipy.sparse, which is made dense only when it is small or all is asked for.
+        a: (m, n), real or complex: an array, scipy.sparse, a torch tensor, a `LinearOperator`, a memory-mapped array,
+            or a function that returns an iterator over chunks of rows.
         rank: How many singular values, from 0 to `min(m, n)`.
         tolerance: Or else, the largest error allowed, relative to the Frobenius norm of `a`: as few as reach it.
-        seed: Of the random subspace.
+        seed: Of the random mixtures.
 
     Returns:
-        The factors and the error that they leave.
+        The factors and the error that they leave; tensors for a tensor.
 
     Raises:
-        InputError: Both `rank` and `tolerance`, one of them out of range, or a matrix that is empty, not real or not
-            finite.
+        InputError: Both `rank` and `tolerance`, neither of them for what is not in memory, one out of range, a matrix
+            that is empty or not finite, or rows that can be read only once.
 
     Source:
-        Halko, Martinsson & Tropp (2011), doi:10.1137/090771806, algorithm 4.4; J. Su, kexue.fm/archives/10407.
+        Musco & Musco (2015), arXiv:1504.05477; Halko, Martinsson & Tropp (2011), doi:10.1137/090771806; J. Su,
+        kexue.fm/archives/10407.
 
     Example:
         >>> import numpy as np
@@ -65,60 +74,33 @@ def svd(a: ArrayLike | Any, *, rank: int | None = None, tolerance: float | None 
         >>> parts.s.round(6).tolist(), round(parts.error, 6)
         ([4.0], 3.0)
     """
-    matrix = check_matrix(a)
-    check_goal(rank, tolerance, matrix.shape)
+    source = open_source(a)
+    if source.shape[0] >= 0:
+        check_goal(rank, tolerance, source.shape)
+    if source.once:
+        raise InputError("a is an iterator, whose rows can be read once, and svd reads twice; pass what makes it.")
     whole = rank is None and tolerance is None
-    if whole or _is_small(matrix, rank):
-        return _exact(matrix, rank, tolerance)
+    if source.matrix is None and whole:
+        raise InputError("a is not in memory; give rank or tolerance, for all of the decomposition needs all of it.")
+    if source.matrix is not None and (whole or _is_small(source, rank)):
+        return like(_exact(source, rank, tolerance), a)
     draw = np.random.default_rng(seed)
-    if rank is not None:
-        return _leading(matrix, rank, draw)
-    return _reach(matrix, float(tolerance) * length(matrix), draw)  # type: ignore[arg-type]
+    return like(leading(source, rank, draw) if rank is not None else _reach(source, float(tolerance), draw), a)  # type: ignore[arg-type]
 
 
-def pinv(a: ArrayLike | Any, *, tolerance: float | None = None) -> Array:
-    """Return the Moore-Penrose pseudoinverse: the matrix that solves least squares with the shortest answer.
-
-    Args:
-        a: (m, n), real; a sparse matrix is made dense, for its pseudoinverse is.
-        tolerance: Singular values up to this part of the largest count as zero; None for `max(m, n)` times the
-            rounding of the dtype.
-
-    Returns:
-        (n, m), in the dtype of the matrix.
-
-    Raises:
-        InputError: A tolerance below zero, or a matrix that is empty, not real or not finite.
-
-    Source:
-        J. Su, kexue.fm/archives/10366; Golub & Van Loan (2013), section 5.5.2.
-
-    Example:
-        >>> import numpy as np
-        >>> pinv(np.array([[2.0, 0.0], [0.0, 0.0]])).tolist()
-        [[0.5, 0.0], [0.0, 0.0]]
-    """
-    matrix = check_matrix(a)
-    check_goal(None, tolerance, matrix.shape)
-    relative = max(matrix.shape) * float(np.finfo(matrix.dtype).eps) if tolerance is None else tolerance
-    u, s, vt = linalg.svd(dense(matrix), full_matrices=False)
-    kept = s > relative * s[0]
-    return (vt[kept].T / s[kept]) @ u[:, kept].T
+def _is_small(source: Source, rank: int | None) -> bool:
+    if sparse.issparse(source.matrix):
+        return source.shape[0] * source.shape[1] <= _SMALL_AREA
+    return min(source.shape) <= _SMALL_SIDE or (rank is not None and 4 * rank >= min(source.shape))
 
 
-def _is_small(a: Matrix, rank: int | None) -> bool:
-    if sparse.issparse(a):
-        return a.shape[0] * a.shape[1] <= _SMALL_AREA
-    return min(a.shape) <= _SMALL_SIDE or (rank is not None and 4 * rank >= min(a.shape))
-
-
-def _exact(a: Matrix, rank: int | None, tolerance: float | None) -> SVD:
-    u, s, vt = linalg.svd(dense(a), full_matrices=False)
+def _exact(source: Source, rank: int | None, tolerance: float | None) -> SVD:
+    u, s, vt = linalg.svd(dense(source.matrix), full_matrices=False, check_finite=False)
     left = _left_over(s, 0.0)
     count = len(s) if rank is None else rank
     if tolerance is not None:
         count = int(np.argmax(left <= tolerance * left[0]))
-    return _signed(u[:, :count], s[:count], vt[:count], float(left[count]))
+    return _signed(SVD(u[:, :count], s[:count], vt[:count], float(left[count])))
 
 
 def _left_over(s: Array, error: float) -> Array:
@@ -127,39 +109,64 @@ def _left_over(s: Array, error: float) -> Array:
     return np.sqrt(np.cumsum(squares[::-1])[::-1])
 
 
-def _reach(a: Matrix, target: float, draw: np.random.Generator) -> SVD:
+def _reach(source: Source, tolerance: float, draw: np.random.Generator) -> SVD:
     """Double the rank until the error is small enough; then drop what was not needed."""
-    rank = _FIRST_RANK
-    while (parts := _leading(a, min(rank, min(a.shape)), draw)).error > target and rank < min(a.shape):
+    if tolerance >= 1 and source.total is not None:
+        return leading(source, 0, draw)
+    rank, most = _FIRST_RANK, min(side for side in source.shape if side >= 0)
+    while True:
+        parts = leading(source, min(rank, most), draw)
+        most = min(source.shape)
+        size = root(squared_length(parts.s) if source.total is None else source.total)
+        if parts.error <= tolerance * size or rank >= most:
+            break
         rank *= 2
     left = _left_over(parts.s, parts.error)
-    count = int(np.argmax(left <= target)) if left[-1] <= target else len(parts.s)
-    return SVD(parts.u[:, :count], parts.s[:count], parts.vt[:count], float(left[count]))
+    count = int(np.argmax(left <= tolerance * size)) if left[-1] <= tolerance * size else len(parts.s)
+    return SVD(parts.u[:, :count], parts.s[:count], parts.vt[:count], float(left[count]), parts.error_kind)
 
 
-def _leading(a: Matrix, rank: int, draw: np.random.Generator) -> SVD:
-    """Subspace iteration, orthonormal at every half step, until the singular values stand still."""
-    width = min(rank + _OVERSAMPLING, *a.shape)
-    basis = _orthonormal(a @ draw.standard_normal((a.shape[1], width)).astype(a.dtype))
-    before = np.zeros(rank, dtype=a.dtype)
-    for _ in range(_MOST_ROUNDS):
-        basis, triangle = linalg.qr(a @ _orthonormal(a.T @ basis), mode="economic")
-        now = linalg.svdvals(triangle)[:rank]
-        if np.max(np.abs(now - before), initial=0.0) <= _SETTLED * max(now, default=0.0):
-            break
-        before = now
-    u, s, vt = linalg.svd(rows_on(basis, a), full_matrices=False)
-    u, s, vt = basis @ u[:, :rank], s[:rank], vt[:rank]
-    error = residual_length(a, u * s, vt, float(np.square(s, dtype=np.float64).sum()))
-    return _signed(u, s, vt, error)
+def leading(source: Source, rank: int, draw: np.random.Generator) -> SVD:
+    """The leading singular values and vectors of any source that can be read twice."""
+    probes: Array | None
+    if isinstance(source, Chunks):
+        u, s, vt, probes = _two_passes(source, rank, draw)
+    else:
+        width = min(rank + _OVERSAMPLING, *source.shape)
+        u, s, vt = block_krylov(source, rank, width, draw)
+        probes = None if source.total is not None else source.mixtures(PROBES, draw)
+    squares, kind = _squared_error(source, u, s, vt, probes)
+    return _signed(SVD(u, s, vt, root(squares), kind))
 
 
-def _orthonormal(a: Array) -> Array:
-    return linalg.qr(a, mode="economic")[0]
+def _two_passes(source: Chunks, rank: int, draw: np.random.Generator) -> tuple[Array, Array, Array, Array]:
+    both = source.mixtures(2 * rank + _OVERSAMPLING + PROBES, draw)
+    check_goal(rank, None, source.shape)
+    mixtures, probes = both[:-PROBES], both[-PROBES:]
+    if mixtures.shape[0] < source.shape[1]:
+        basis = orthonormal(mixtures.conj().T)
+    else:
+        basis = np.eye(source.shape[1], dtype=source.dtype)
+    tall, triangle = qr(source.times(basis))
+    u, s, vt = linalg.svd(triangle, full_matrices=False, check_finite=False)
+    return tall @ u[:, :rank], s[:rank], vt[:rank] @ basis.conj().T, probes
 
 
-def _signed(u: Array, s: Array, vt: Array, error: float) -> SVD:
-    """Singular vectors are free in sign; make the entry of largest size in each column of `u` positive."""
-    largest = np.argmax(np.abs(u), axis=0)
-    signs = np.where(u[largest, np.arange(u.shape[1])] < 0, -1, 1).astype(u.dtype)
-    return SVD(u * signs, s, vt * signs[:, None], error)
+def _squared_error(source: Source, u: Array, s: Array, vt: Array, probes: Array | None) -> tuple[float, ErrorKind]:
+    captured = float(square(s).sum())
+    if isinstance(source, Held):
+        assert source.total is not None
+        return residual_squares(source.matrix, u * s, vt, captured, source.total), ErrorKind.EXACT
+    if source.total is not None and source.total - captured > 1e-3 * source.total:
+        return source.total - captured, ErrorKind.EXACT
+    assert probes is not None
+    return bounded_squares(probes - (probes @ vt.conj().T) @ vt), ErrorKind.LIKELY_UPPER
+
+
+def _signed(parts: SVD) -> SVD:
+    """Singular vectors are free in phase; make the entry of largest size in each column of `u` real and positive."""
+    u = parts.u
+    pivots = u[np.argmax(np.abs(u), axis=0), np.arange(u.shape[1])]
+    sizes = np.abs(pivots)
+    phases = np.where(sizes > 0, pivots / np.where(sizes > 0, sizes, 1), 1).astype(u.dtype)
+    return SVD(u * phases.conj(), parts.s, parts.vt * phases[:, None], parts.error, parts.error_kind)
