@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import linalg
 
 from minent.errors import InputError
 from minent.lowrank.estimates import ErrorKind
 from minent.lowrank.interpolative import interpolative
 from minent.lowrank.matrices import Array, check_goal, check_matrix, dense, length, square
+from minent.lowrank.orthogonal import triangle
 from minent.lowrank.products import check_choice
 from minent.lowrank.sided import row_interpolative
 from minent.lowrank.spectral import svd
@@ -178,7 +178,7 @@ def compress_linear(
             raise InputError(f"inputs have {rows.shape[1]} columns, but weight takes {matrix.shape[1]}; they must fit.")
         seen = _root(rows, ridge)
     outputs = matrix @ seen
-    u, s, _ = linalg.svd(outputs, full_matrices=False, check_finite=False)
+    u, s, _ = np.linalg.svd(outputs, full_matrices=False)
     left = np.sqrt(np.append(np.cumsum(np.square(s[::-1], dtype=np.float64))[::-1], 0.0))
     k = rank if rank is not None else int(np.argmax(left <= tolerance * left[0]))
     up = u[:, :k].astype(matrix.dtype, copy=False)
@@ -193,7 +193,7 @@ def _root(rows: Array, ridge: float) -> Array:
     width = rows.shape[1]
     mean = float(square(rows).sum()) / width
     below = np.sqrt(ridge * mean) * np.eye(width, dtype=rows.dtype)
-    return linalg.qr(np.vstack([rows, below]), mode="r", check_finite=False)[0][:width].conj().T
+    return triangle(np.vstack([rows, below]))[:width].conj().T
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,9 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
 from minent.lowrank.matrices import Array, Matrix, column_squares, dense, residual_columns, rows_on, square
+from minent.lowrank.orthogonal import inverse as invert
 
 _WORTH = 0.025  # of the squared error, shared by all columns: a swap that gains less is not made
 _SHRINK = 1 / 25  # of the squared volume: a swap that loses more is not made, for it would magnify the coefficients
@@ -88,8 +88,8 @@ def _state(b: Array, chosen: list[int], outside: Array | None) -> tuple[Array, A
     basis = b[:, chosen]
     if outside is not None:
         basis = np.vstack([basis, np.diag(np.sqrt(outside[chosen])).astype(b.dtype)])
-    q, r = linalg.qr(basis, mode="economic", check_finite=False)
-    inverse, seen = _inverse(r), q[: len(b)].conj().T @ b
+    q, r = np.linalg.qr(basis)
+    inverse, seen = invert(r), q[: len(b)].conj().T @ b
     seen[:, chosen] = r
     rest = -q @ seen
     rest[: len(b)] += b
@@ -136,8 +136,8 @@ def strengthen(a: Matrix, columns: list[int], fixed: int, factor: float) -> list
     """
     chosen = list(columns)
     while len(chosen) > fixed:
-        q, r = linalg.qr(dense(a[:, chosen]), mode="economic", check_finite=False)
-        inverse, seen = _inverse(r), rows_on(q, a)
+        q, r = np.linalg.qr(dense(a[:, chosen]))
+        inverse, seen = invert(r), rows_on(q, a)
         apart = residual_columns(a, q, seen)
         growth = square(inverse @ seen) + apart * square(inverse).sum(axis=1)[:, None]
         growth[:, chosen] = 0.0
@@ -152,7 +152,3 @@ def strengthen(a: Matrix, columns: list[int], fixed: int, factor: float) -> list
 def strong_bound(rank: int, columns: int, factor: float) -> float:
     """`||a - a[:, columns] T||_2` is at most this many times the next singular value, after `strengthen`."""
     return math.sqrt(1 + factor**2 * rank * (columns - rank))
-
-
-def _inverse(triangle: Array) -> Array:
-    return linalg.solve_triangular(triangle, np.eye(len(triangle), dtype=triangle.dtype), check_finite=False)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
 from minent.lowrank.estimates import ErrorKind, bounded_squares
 from minent.lowrank.matrices import Array, residual_squares, square, squared_length
-from minent.lowrank.orthogonal import independent
+from minent.lowrank.orthogonal import independent, solve
+from minent.lowrank.orthogonal import inverse as invert
 from minent.lowrank.sources import Source, precision
 
 
@@ -40,14 +40,14 @@ class Fit:
         """T (k, n), the identity on `columns`."""
         full = np.zeros((len(self.columns), self.seen.shape[1]), dtype=self.seen.dtype)
         if len(self.order):
-            full[self.order] = linalg.solve_triangular(self.triangle, self.seen, check_finite=False)
+            full[self.order] = solve(self.triangle, self.seen)
         full[:, self.columns] = np.eye(len(self.columns), dtype=full.dtype)
         return full
 
     def without(self, place: int, missed: float) -> Fit:
         """The fit without one column, which costs `missed`, when all are independent; the matrix is not looked at."""
         places = np.delete(np.arange(len(self.columns)), place)
-        q, triangle = linalg.qr(self.triangle[:, places], mode="economic", check_finite=False)
+        q, triangle = np.linalg.qr(self.triangle[:, places])
         seen, squares = q.conj().T @ self.seen, self.squares + missed
         return Fit(self.columns[places], triangle, np.arange(len(places)), seen, squares, self.kind, self.size)
 
@@ -114,7 +114,7 @@ def spare(found: Fit, fixed: int, target: float) -> Fit:
     if not found.is_independent:
         return found
     while len(found.columns) > fixed:
-        inverse = linalg.solve_triangular(found.triangle, np.eye(len(found.triangle), dtype=found.triangle.dtype))
+        inverse = invert(found.triangle)
         missed = square(inverse @ found.seen).sum(axis=1) / square(inverse).sum(axis=1)
         missed[:fixed] = np.inf
         least = int(np.argmin(missed))

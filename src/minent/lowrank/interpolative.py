@@ -16,7 +16,7 @@ from minent.lowrank.exchange import strengthen
 from minent.lowrank.fitting import Fit, fewest, fit, fit_on_mixtures, spare
 from minent.lowrank.matrices import Array, check_goal, squared_length
 from minent.lowrank.selection import Selector, by_gain, by_length, by_pool
-from minent.lowrank.sketch import Sketch, draw_sketch, triangle_of
+from minent.lowrank.sketch import Sketch, draw_sketch, settled, triangle_of, wider, width_for
 from minent.lowrank.sources import Source, in_memory, open_source, root
 from minent.lowrank.tensors import like, to_numpy
 
@@ -183,6 +183,7 @@ def _selector(source: Source, method: str) -> Select:
 
 
 def _sketched(source: Source, first: list[int], rank: int, draw: np.random.Generator) -> Fit:
+    source = settled(source, width_for(source, rank))
     sketch = draw_sketch(source, rank, draw)
     return _fit_by(source, sketch, sketch.choose(first, rank - len(first)))
 
@@ -198,17 +199,21 @@ def _fit_by(source: Source, sketch: Sketch, columns: list[int]) -> Fit:
 def _reach_by_sketch(source: Source, first: list[int], tolerance: float, draw: np.random.Generator) -> Fit:
     """Double the sketch until columns chosen by it are good enough; then exchange them and spare what can be."""
     width = max(_FIRST_WIDTH, 2 * len(first) + _FIRST_ROUND)
+    share = 0.8 if source.matrix is not None else 0.1  # a bound is some five times as large as what it bounds
     while True:
+        source = settled(source, width)
         sketch = Sketch(source, width, draw)
         size = squared_length(sketch.small) if source.total is None else source.total
         target, most = tolerance**2 * size, min(source.shape)
         if sketch.outside is None or sketch.outside.sum() <= target:
             room = most if sketch.whole else min(most, int(_SHARE * width))
-            columns = sketch.pivots(first, room - len(first), enough=target / 2)
+            columns = sketch.pivots(first, room - len(first), enough=share * target)
             found = _fit_by(source, sketch, columns)
-            if found.squares <= tolerance**2 * found.size or sketch.whole or len(found.columns) >= most:
+            reached = found.squares <= tolerance**2 * found.size
+            if reached or sketch.whole or len(found.columns) >= most or width > 4 * most:
                 return _trimmed(source, sketch, found, len(first), tolerance)
-        width *= 2
+            share /= 4
+        width = wider(sketch, width, target)
 
 
 def _trimmed(source: Source, sketch: Sketch, found: Fit, fixed: int, tolerance: float) -> Fit:

@@ -108,7 +108,7 @@ class _Space:
 
     def captured(self, rank: int) -> float:
         """The squared length of the leading `rank` singular values of all images."""
-        return float(linalg.eigvalsh(self._gram, check_finite=False)[::-1][:rank].clip(0).sum())
+        return float(np.linalg.eigvalsh(self._gram)[::-1][:rank].clip(0).sum())
 
     def leading(self, rank: int) -> tuple[Array, Array, Array]:
         """Left vectors, singular values and right vectors.
@@ -117,11 +117,11 @@ class _Space:
         else, all images are factored.
         """
         basis, images = np.hstack(self._blocks), np.hstack(self.images)
-        values, vectors = linalg.eigh(self._gram, check_finite=False)
+        values, vectors = np.linalg.eigh(self._gram)
         if rank and values[-rank] > (1e-3 if precision(images.dtype) > 1e-10 else 1e-8) * values[-1]:
             turn = vectors[:, : -rank - 1 : -1].astype(images.dtype, copy=False)
             basis, images = basis @ turn, images @ turn
         tall, triangle = qr(images) if images.shape[0] >= images.shape[1] else (None, images)
-        u, s, vt = linalg.svd(triangle, full_matrices=False, check_finite=False)
+        u, s, vt = np.linalg.svd(triangle, full_matrices=False)
         left = u if tall is None else tall @ u
         return left[:, :rank], s[:rank], basis @ vt[:rank].conj().T

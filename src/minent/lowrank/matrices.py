@@ -57,10 +57,6 @@ def working_dtype(dtype: Any, name: str = "a") -> np.dtype[Any]:
 def check_entries(values: Array, name: str, place: Callable[[int], Any]) -> None:
     """Refuse what is not finite, and a scale on which fourth powers of lengths would not be."""
     limit = _LARGEST_ENTRY[values.real.dtype]
-    if values.size > _ENTRIES:  # the sum of squares finds what is wrong in one pass of BLAS
-        size = math.sqrt(squared_length(values))
-        if math.sqrt(values.size) / limit <= size <= limit:
-            return
     parts = (values.real, values.imag) if values.dtype.kind == "c" else (values,)
     low, high = min(part.min(initial=0.0) for part in parts), max(part.max(initial=0.0) for part in parts)
     if not (np.isfinite(low) and np.isfinite(high)):

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, sparse
+from scipy import sparse
 
 from minent.lowrank.matrices import Array, Matrix, column_squares, dense, residual_columns, rows_on, square
+from minent.lowrank.orthogonal import triangle
 
 Selector = Callable[[Matrix, Sequence[int], int, np.random.Generator], list[int]]
 
@@ -166,4 +167,4 @@ def _shortened(a: Matrix, count: int) -> Matrix:
     """The triangle of a tall dense matrix, where so many steps are wanted that it pays."""
     if sparse.issparse(a) or a.shape[0] < 2 * a.shape[1] or count * _TALL < a.shape[1]:
         return a
-    return linalg.qr(a, mode="r", check_finite=False)[0][: a.shape[1]]
+    return triangle(a)[: a.shape[1]]

@@ -7,18 +7,22 @@ as many. Either way pivoted QR chooses and exchanges improve, both on the small 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from scipy import linalg, sparse
+from scipy import sparse
 
 from minent.lowrank.estimates import PROBES
 from minent.lowrank.exchange import exchange
-from minent.lowrank.matrices import Array, Matrix, check_goal, column_squares
-from minent.lowrank.orthogonal import orthonormal
+from minent.lowrank.matrices import Array, Matrix, check_goal, check_matrix, column_squares
+from minent.lowrank.orthogonal import orthonormal, triangle
 from minent.lowrank.selection import by_length
-from minent.lowrank.sources import Source
+from minent.lowrank.sources import Held, Operator, Source
 
 _SPARE = 10
 _ROUNDING = 1e-10  # of a column's squared length: less is not told from rounding
+_FEWEST_ROUNDS = 2  # of exchange: when fewer can be paid for, it is not begun
+_WORST_SHARE = 0.4  # of the squared error that columns leave: singular vectors leave about this much
 _NEARLY_WHOLE = 0.7  # of the shorter side: a sketch this wide costs more than it saves
 
 
@@ -30,23 +34,26 @@ class Sketch:
         mixtures: (l, n) or None: the mixtures that it came from.
         probes: (PROBES, n) or None: mixtures that nothing was chosen by.
         outside: (n,) or None: the squared length of what each column has outside of `small`, where that is known.
+        height: How many rows the matrix has, as far as is known.
         whole: Whether `small` has the lengths and angles of the matrix itself.
     """
 
     def __init__(self, source: Source, width: int, draw: np.random.Generator) -> None:
         self.mixtures = self.probes = self.outside = None
+        self.height = max(source.shape[0], 1)
         self.whole = source.matrix is not None and width >= _NEARLY_WHOLE * min(source.shape)
         if self.whole:
             self.small = triangle_of(source.matrix)
         elif source.matrix is not None:
             self.small = sharpened(source, source.mixtures(width, draw))
-            whole = column_squares(source.matrix)
+            whole: Any = source.squares
             apart = whole - column_squares(self.small)
             self.outside = np.where(apart > _ROUNDING * whole, apart, 0.0)
         else:
             both = source.mixtures(width + PROBES, draw)
             self.mixtures, self.probes = both[:width], both[width:]
-            self.small = self.mixtures if source.total is not None else sharpened(source, self.mixtures)
+            may_return = source.total is None
+            self.small = sharpened(source, self.mixtures) if may_return else self.mixtures / np.sqrt(width)
 
     def choose(self, first: list[int], count: int) -> list[int]:
         """`first`, then up to `count` other columns, the pivots improved by exchanges."""
@@ -58,10 +65,37 @@ class Sketch:
 
     def improve(self, columns: list[int], fixed: int) -> list[int]:
         """Exchange as often as costs about what the products with the whole matrix cost, where columns are apart."""
-        if sparse.issparse(self.small) or not columns or _dependent(self.small[:, columns]):
+        if sparse.issparse(self.small) or not columns:
             return columns
-        most = min(len(columns), max(8, self.small.shape[1] // len(columns)))
+        rows = self.small.shape[0] + len(columns)
+        most = min(len(columns), self.height * self.small.shape[0] // (rows * (rows + 2 * len(columns))))
+        if most < _FEWEST_ROUNDS or _dependent(self.small[:, columns]):
+            return columns
         return exchange(self.small, columns, fixed, most, self.outside)
+
+
+def wider(sketch: Sketch, width: int, target: float) -> int:
+    """The next width, when the columns of this one leave more than `target`: twice, or what the spectrum foretells.
+
+    What the leading j singular values leave falls about like a power of j; the power is read off the second quarter
+    of those of the sketch.
+    """
+    small = sketch.small
+    if sparse.issparse(small) or sketch.outside is None or target <= 0:
+        return 2 * width
+    values = np.linalg.eigvalsh(small @ small.conj().T)[::-1].clip(0)
+    left = float(sketch.outside.sum()) + np.append(np.cumsum(values[::-1])[::-1], 0.0)
+    near, far = len(values) // 4, len(values) // 2
+    power = np.log(left[near] / left[far]) / np.log(far / near) if left[far] > 0 else np.inf
+    wanted = far * (left[far] / (_WORST_SHARE * target)) ** (1 / power) if power > 0 else np.inf
+    return int(min(max(1.5 * wanted + _SPARE, 2 * width), 16 * width))
+
+
+def settled(source: Source, width: int) -> Source:
+    """The source, or, when nearly all of an operator would be asked for, the matrix that it stands for."""
+    if isinstance(source, Operator) and width >= _NEARLY_WHOLE * min(source.shape):
+        return Held(check_matrix(source.columns(np.arange(source.shape[1]))))
+    return source
 
 
 def width_for(source: Source, rank: int) -> int:
@@ -89,11 +123,11 @@ def triangle_of(a: Matrix) -> Matrix:
     """A matrix with the same lengths and angles between columns, and no more rows than columns if it is dense."""
     if sparse.issparse(a):
         return a if a.shape[0] * a.shape[1] > 4_000_000 else triangle_of(a.toarray())
-    return a if a.shape[0] <= a.shape[1] else linalg.qr(a, mode="r", check_finite=False)[0][: a.shape[1]]
+    return a if a.shape[0] <= a.shape[1] else triangle(a)[: a.shape[1]]
 
 
 def _dependent(chosen: Array) -> bool:
     if chosen.shape[1] > chosen.shape[0]:
         return True
-    sizes = np.abs(np.diag(linalg.qr(chosen, mode="r", check_finite=False)[0]))[: chosen.shape[1]]
+    sizes = np.abs(np.diag(triangle(chosen)))[: chosen.shape[1]]
     return float(sizes.min()) <= max(chosen.shape) * float(np.finfo(chosen.dtype).eps) * float(sizes.max())

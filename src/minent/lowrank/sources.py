@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
 
 from minent.errors import InputError
@@ -18,12 +18,14 @@ from minent.lowrank.matrices import (
     Array,
     Matrix,
     check_matrix,
+    column_squares,
     dense,
     rows_on,
     squared_length,
     working_dtype,
 )
-from minent.lowrank.orthogonal import independent
+from minent.lowrank.orthogonal import independent, solve
+from minent.lowrank.orthogonal import inverse as invert
 from minent.lowrank.tensors import to_numpy
 
 _CHUNK_BYTES = 1 << 25
@@ -32,13 +34,14 @@ _CHUNK_BYTES = 1 << 25
 class Source:
     """A matrix `a` of some shape and dtype.
 
-    `matrix` is the matrix itself where it is in memory, else None; `total` its squared length where that is known,
-    else None; `once` says that its rows can be read only once.
+    `matrix` is the matrix itself where it is in memory, else None; `total` its squared length and
+    `squares` those of its columns where they are known, else None; `once` says that its rows can be read only once.
     """
 
     shape: tuple[int, int]
     dtype: np.dtype[Any]
     matrix: Matrix | None = None
+    squares: Array | None = None
     total: float | None = None
     once = False
 
@@ -82,7 +85,8 @@ class Held(Source):
 
     def __init__(self, matrix: Matrix) -> None:
         self.matrix, self.shape, self.dtype = matrix, matrix.shape, matrix.dtype
-        self.total = squared_length(matrix)
+        self.squares = column_squares(matrix)
+        self.total = float(self.squares.sum())
 
     def times(self, x: Array) -> Array:
         return self.matrix @ x
@@ -162,16 +166,15 @@ class Chunks(Source):
         equations that are summed lose no digits (sketch to precondition; Rokhlin & Tygert 2008).
         """
         _, triangle, order = independent(guide, max(self.shape), precision(self.dtype))
-        inverse = linalg.solve_triangular(triangle, np.eye(len(order), dtype=self.dtype), check_finite=False)
+        inverse = invert(triangle)
         gram = np.zeros((len(order), len(order)), dtype=self.dtype)
         seen = np.zeros((len(order), self.shape[1]), dtype=self.dtype)
         for _, chunk in self._pass():
             basis = dense(chunk[:, wanted[order]]) @ inverse
             gram += basis.conj().T @ basis
             seen += rows_on(basis, chunk)
-        factor = linalg.cholesky(gram, check_finite=False)
-        seen = linalg.solve_triangular(factor, seen, trans="C", check_finite=False)
-        return factor @ triangle, order, seen
+        factor = np.linalg.cholesky(gram)
+        return factor.conj().T @ triangle, order, solve(factor, seen)
 
     def _pass(self) -> Iterator[tuple[int, Matrix]]:
         """Read all rows, each chunk checked; the first pass goes on where the constructor looked ahead."""

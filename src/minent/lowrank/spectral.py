@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import linalg, sparse
+from scipy import sparse
 
 from minent.errors import InputError
 from minent.lowrank.estimates import PROBES, ErrorKind, bounded_squares
@@ -95,7 +95,7 @@ def _is_small(source: Source, rank: int | None) -> bool:
 
 
 def _exact(source: Source, rank: int | None, tolerance: float | None) -> SVD:
-    u, s, vt = linalg.svd(dense(source.matrix), full_matrices=False, check_finite=False)
+    u, s, vt = np.linalg.svd(dense(source.matrix), full_matrices=False)
     left = _left_over(s, 0.0)
     count = len(s) if rank is None else rank
     if tolerance is not None:
@@ -148,7 +148,7 @@ def _two_passes(source: Chunks, rank: int, draw: np.random.Generator) -> tuple[A
     else:
         basis = np.eye(source.shape[1], dtype=source.dtype)
     tall, triangle = qr(source.times(basis))
-    u, s, vt = linalg.svd(triangle, full_matrices=False, check_finite=False)
+    u, s, vt = np.linalg.svd(triangle, full_matrices=False)
     return tall @ u[:, :rank], s[:rank], vt[:rank] @ basis.conj().T, probes
 
 
