@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from minent.errors import InputError, did_you_mean, listing
 from minent.lowrank.adaptive import by_leverage
-from minent.lowrank.estimates import ErrorKind, largest
+from minent.lowrank.estimates import PROBES, ErrorKind, largest
 from minent.lowrank.exchange import strengthen
 from minent.lowrank.fitting import Fit, fewest, fit, fit_on_mixtures, spare
 from minent.lowrank.matrices import Array, check_goal, squared_length
@@ -118,7 +118,7 @@ def interpolative(
     else:
         select = _selector(source, method)
         if rank is not None:
-            found = fit(source, [*first, *select(first, rank - len(first), draw)])
+            found = _fit_anew(source, [*first, *select(first, rank - len(first), draw)], draw)
         else:
             found = _reach(source, select, first, float(tolerance), draw)  # type: ignore[arg-type]
         if method == "strong":
@@ -228,18 +228,26 @@ def _trimmed(source: Source, sketch: Sketch, found: Fit, fixed: int, tolerance: 
     return spare(found, fixed, target)
 
 
-# --- in memory --------------------------------------------------------------------------------------------------------
+# --- by the others --------------------------------------------------------------------------------------------------
+
+
+def _fit_anew(source: Source, columns: list[int], draw: np.random.Generator) -> Fit:
+    """Least squares on columns that were chosen without mixtures; where those are needed, they are drawn now."""
+    if source.matrix is not None:
+        return fit(source, columns)
+    both = source.mixtures(width_for(source, len(columns)) + PROBES, draw)
+    return fit(source, columns, both[:-PROBES], both[-PROBES:])
 
 
 def _reach(source: Source, select: Select, first: list[int], tolerance: float, draw: np.random.Generator) -> Fit:
     """Choose in rounds that double, until the error is small enough; then drop what was not needed."""
     columns, most = list(first), min(side for side in source.shape if side >= 0)
-    found = fit(source, columns)
+    found = _fit_anew(source, columns, draw)
     while found.squares > tolerance**2 * found.size and len(columns) < most:
         wanted = min(max(_FIRST_ROUND, len(columns)), most - len(columns))
         new = select(columns, wanted, draw)
         columns += new
-        found = fit(source, columns)
+        found = _fit_anew(source, columns, draw)
         if len(new) < wanted:
             break
     return fewest(found, len(first), tolerance**2 * found.size)

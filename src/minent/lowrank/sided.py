@@ -218,7 +218,9 @@ def select_columns(
         ([0, 2], [2])
     """
     matrix = check_matrix(to_numpy(a))
-    beside = np.zeros((matrix.shape[0], 0)) if known is None else check_matrix(to_numpy(known), "known")
+    beside = np.zeros((matrix.shape[0], 0))
+    if known is not None and np.shape(known) != (matrix.shape[0], 0):  # nothing labelled yet is fine
+        beside = check_matrix(to_numpy(known), "known")
     taken = [int(column) for column in to_numpy(start)]
     if beside.shape[0] != matrix.shape[0]:
         raise InputError(f"known has {beside.shape[0]} rows, but a has {matrix.shape[0]}; both need the same.")

@@ -22,6 +22,7 @@ from minent.lowrank.sources import Held, Operator, Source
 _SPARE = 10
 _ROUNDING = 1e-10  # of a column's squared length: less is not told from rounding
 _FEWEST_ROUNDS = 2  # of exchange: when fewer can be paid for, it is not begun
+_SMALL, _ROUNDS_WHEN_SMALL = 50_000, 10  # numbers in the sketch: so small that exchanging costs nothing
 _WORST_SHARE = 0.4  # of the squared error that columns leave: singular vectors leave about this much
 _NEARLY_WHOLE = 0.7  # of the shorter side: a sketch this wide costs more than it saves
 
@@ -69,6 +70,8 @@ class Sketch:
             return columns
         rows = self.small.shape[0] + len(columns)
         most = min(len(columns), self.height * self.small.shape[0] // (rows * (rows + 2 * len(columns))))
+        if self.small.size <= _SMALL:
+            most = max(most, min(len(columns), _ROUNDS_WHEN_SMALL))
         if most < _FEWEST_ROUNDS or _dependent(self.small[:, columns]):
             return columns
         return exchange(self.small, columns, fixed, most, self.outside)

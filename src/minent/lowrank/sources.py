@@ -112,7 +112,9 @@ class Operator(Source):
     def rows_on(self, y: Array) -> Array:
         try:
             return self._checked(self._operator.rmatmat(y)).conj().T
-        except (NotImplementedError, RecursionError) as error:
+        except (NotImplementedError, RecursionError, TypeError) as error:  # SciPy calls None where rmatvec is missing
+            if isinstance(error, TypeError) and "'NoneType' object is not callable" not in str(error):
+                raise
             raise InputError(f"{self._name} has no rmatvec; the rows must be mixed too, so define it.") from error
 
     def columns(self, wanted: Array) -> Array:
