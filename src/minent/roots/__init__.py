@@ -14,22 +14,38 @@ formulas and `Series` use plain operators only, so they serve floats, arrays, te
 """
 
 from minent.roots.arrays import find_root_array
+from minent.roots.certificates import Certificate, certify_interval, certify_sign, certify_smale
+from minent.roots.inverses import InverseFunction, inverse_function, kepler, lambert_w, normal_quantile
 from minent.roots.precise import find_root_mp
 from minent.roots.result import Root, Status
 from minent.roots.scalar import find_root
 from minent.roots.series import Series, taylor_of
-from minent.roots.steps import householder_step, inverse_taylor_step, invert_scaled, invert_series
+from minent.roots.steps import householder_step, inverse_taylor_step, invert_scaled, invert_series, take_root
+from minent.roots.sums import exponential_sum, power_sum, root_derivative
 
 __all__ = [
+    "Certificate",
+    "InverseFunction",
     "Root",
     "Series",
     "Status",
+    "certify_interval",
+    "certify_sign",
+    "certify_smale",
+    "exponential_sum",
     "find_root",
     "find_root_array",
     "find_root_mp",
     "householder_step",
+    "inverse_function",
     "inverse_taylor_step",
     "invert_scaled",
     "invert_series",
+    "kepler",
+    "lambert_w",
+    "normal_quantile",
+    "power_sum",
+    "root_derivative",
+    "take_root",
     "taylor_of",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 from minent.errors import InputError, did_you_mean, listing
 from minent.roots.steps import householder_step, inverse_taylor_step
 
-Taylor = Callable[[Any, int], Sequence[Any]]
+Taylor = Callable[..., Sequence[Any]]  # (x, order, *args) -> [a_0 .. a_order]
 Step = Callable[[Sequence[Any]], Any]
 
 FAMILIES: dict[str, Step] = {"householder": householder_step, "inverse_taylor": inverse_taylor_step}
@@ -21,6 +20,10 @@ FAMILIES: dict[str, Step] = {"householder": householder_step, "inverse_taylor": 
 EPSILON = float(np.finfo(np.float64).eps)
 TINY = float(np.finfo(np.float64).tiny)
 LARGEST = float(np.finfo(np.float64).max)
+
+# The multiplicity of a root is guessed where the coefficients say a whole number, nearly: this nearly, and up to this.
+NEAR_WHOLE = 0.05
+LARGEST_MULTIPLICITY = 64
 
 # Evaluations that a search may spend on steps that narrow nothing before it bisects to the end.
 SLACK = 32
@@ -36,6 +39,13 @@ class Status(enum.Enum):
     FLAT = "the derivative is zero or not finite and there is no bracket; give another start or a bracket"
     STALLED = "the residual stopped falling: a minimum, a multiple root or rounding noise; give a bracket"
     JUMP = "the sign changes here but the residual does not fall: a pole or a jump, not a root"
+
+
+# The searches count in whole numbers, which Numba and NumPy take; `STATUSES[code]` is the sentence.
+STATUSES = tuple(Status)
+CONVERGED, STEP_LIMIT, NO_SIGN_CHANGE, NOT_FINITE, FLAT, STALLED, JUMP = range(len(STATUSES))
+RUNNING = -1
+_STATUS_ARRAY = np.array(STATUSES, dtype=object)
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,43 @@ class Root:
         """Whether `value` is a root within the tolerance."""
         return self.status == Status.CONVERGED
 
+    def item(self) -> Root:
+        """Turn fields that hold arrays of one element into plain numbers."""
+        value, residual, steps = (np.asarray(field).item() for field in (self.value, self.residual, self.steps))
+        status = np.asarray(self.status, dtype=object).item()
+        if self.bracket is None:
+            return Root(value, residual, steps, status)
+        return Root(
+            value, residual, steps, status, (np.asarray(self.bracket[0]).item(), np.asarray(self.bracket[1]).item())
+        )
+
+    def require(self) -> Any:
+        """Return `value`, or refuse where a search failed.
+
+        Raises:
+            InputError: Names the first element without a root, its bracket, its residual and the cure.
+
+        Example:
+            >>> from minent.roots import find_root
+            >>> find_root(lambda x, order: [x * x + 1, 2 * x, 1.0], bracket=(0, 3)).require()
+            Traceback (most recent call last):
+            minent.errors.InputError: no root in (0.0, 3.0), where the residual is 1.0 at 0.0 after 2 evaluations: the
+            function has one sign at both ends of the bracket; widen the bracket or move an end.
+        """
+        bad = np.argwhere(~np.asarray(self.converged))
+        if not len(bad):
+            return self.value
+        first = tuple(int(i) for i in bad[0])
+        place = f" at element {list(first)} (and {len(bad) - 1} more)" if first else ""
+        value, residual, steps = (np.asarray(field)[first] for field in (self.value, self.residual, self.steps))
+        status = np.asarray(self.status, dtype=object)[first]
+        low, high = (np.asarray(end)[first] for end in self.bracket) if self.bracket is not None else (np.nan, np.nan)
+        where = f" in ({low}, {high})" if low < high else ""
+        raise InputError(
+            f"no root{place}{where}, where the residual is {residual} at {value} after {steps} evaluations: "
+            f"{status.value}."
+        )
+
 
 def family_step(family: str) -> Step:
     """Return the step formula of a family by its name."""
@@ -70,16 +117,44 @@ def family_step(family: str) -> Step:
     return FAMILIES[family]
 
 
-def check_search(bracket: Any, start: Any, order: int, tolerance: float, max_steps: int) -> None:
+def family_code(family: str) -> int:
+    """Return the place of a family in `FAMILIES`, by its name."""
+    family_step(family)
+    return list(FAMILIES).index(family)
+
+
+def root_of_arrays(value: Any, residual: Any, steps: Any, code: Any, bracket: Any) -> Root:
+    """Make a `Root` from arrays, with the sentence of every code."""
+    return Root(value, residual, steps, np.array(_STATUS_ARRAY[code], dtype=object), bracket)
+
+
+def check_search(
+    bracket: Any,
+    start: Any,
+    order: int,
+    tolerance: float,
+    max_steps: int,
+    multiplicity: int | None = None,
+    absolute_tolerance: float = 4 * TINY,
+) -> None:
     """Refuse arguments that no search can start from."""
     if bracket is None and start is None:
         raise InputError("neither bracket nor start is given; find_root needs one: bracket=(low, high) is the safer.")
-    if order < 2:
-        raise InputError(f"order is {order}; it is the order of convergence, from 2 (Newton) up.")
+    if order < 1:
+        raise InputError(f"order is {order}; it is the order of convergence, from 2 (Newton) up; 1 asks values alone.")
+    if order == 1 and bracket is None:
+        raise InputError(
+            "order is 1, which asks for values alone: that needs bracket=(low, high), or an order from 2 up."
+        )
     if not tolerance > 0:
         raise InputError(f"tolerance is {tolerance}; it is a relative width above zero, such as 1e-12.")
-    if max_steps < 3:
-        raise InputError(f"max_steps is {max_steps}; two ends and one step between them need 3 at least.")
+    if not absolute_tolerance >= 4 * TINY:
+        raise InputError(f"absolute_tolerance is {absolute_tolerance}; it is a width, of 4 * {TINY} at least.")
+    least = 3 if bracket is None or start is not None else 2
+    if max_steps < least:
+        raise InputError(f"max_steps is {max_steps}; two ends and one step between them need {least} at least.")
+    if multiplicity is not None and multiplicity < 1:
+        raise InputError(f"multiplicity is {multiplicity}; a root is simple (1), double (2) and so on; None guesses.")
 
 
 def check_length(coefficients: Sequence[Any], order: int) -> Sequence[Any]:
@@ -90,22 +165,3 @@ def check_length(coefficients: Sequence[Any], order: int) -> Sequence[Any]:
             f"It takes the highest degree, not the number of terms."
         )
     return coefficients[:order]
-
-
-def trusted_step(coefficients: list[float], step: Step) -> float:
-    """Return the step of high order where it is believable, else Newton's, else NaN.
-
-    The step of high order is believed while it lies within a factor two of Newton's and on the same side: beyond
-    that the series says that it is used outside the circle where it converges.
-    """
-    value, slope = coefficients[0], coefficients[1]
-    if not math.isfinite(value) or not math.isfinite(slope) or slope == 0:
-        return math.nan
-    newton = -value / slope
-    try:
-        high = step(coefficients)
-    except ArithmeticError:
-        high = math.nan
-    side = math.copysign(1.0, newton)
-    best = high if abs(newton) / 2 <= high * side <= abs(newton) * 2 else newton
-    return best if math.isfinite(best) else math.nan

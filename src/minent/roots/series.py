@@ -46,10 +46,12 @@ class Series:
         0 2 0 -4/3 0
     """
 
-    __slots__ = ("coefficients",)
+    # No coefficient above `_degree` differs from zero: what is linear inside a function costs `O(K)`, not `O(K**2)`.
+    __slots__ = ("_degree", "coefficients")
 
     def __init__(self, coefficients: Iterable[Any]) -> None:
         self.coefficients = tuple(coefficients)
+        self._degree = len(self.coefficients) - 1
         if not self.coefficients:
             raise InputError("coefficients is empty; a series needs its constant term at least.")
 
@@ -57,7 +59,13 @@ class Series:
     def variable(cls, value: Any, order: int) -> Series:
         """Return `value + h` up to degree `order`: what to feed a function to get its expansion at `value`."""
         one = value**0
-        return cls([value, one, *[one * 0] * (order - 1)][: order + 1])
+        return cls._of([value, one, *[one * 0] * (order - 1)][: order + 1], 1)
+
+    @classmethod
+    def _of(cls, coefficients: Iterable[Any], degree: int) -> Series:
+        series = cls(coefficients)
+        series._degree = min(degree, series._degree)
+        return series
 
     @property
     def order(self) -> int:
@@ -89,32 +97,42 @@ class Series:
         """Give a constant the length of this series."""
         if isinstance(other, Series):
             return other
-        return Series([other, *[self.coefficients[0] * 0] * self.order])
+        return Series._of([other, *[self.coefficients[0] * 0] * self.order], 0)
 
     def __neg__(self) -> Series:
-        return Series(-a for a in self.coefficients)
+        return Series._of([-a for a in self.coefficients], self._degree)
 
     def __pos__(self) -> Series:
         return self
 
     def __add__(self, other: Any) -> Series:
-        return Series(a + b for a, b in zip(self.coefficients, self._lift(other).coefficients))
+        if not isinstance(other, Series):
+            return Series._of([self.coefficients[0] + other, *self.coefficients[1:]], self._degree)
+        pairs = zip(self.coefficients, other.coefficients)
+        return Series._of([a + b for a, b in pairs], max(self._degree, other._degree))
 
     def __sub__(self, other: Any) -> Series:
-        return Series(a - b for a, b in zip(self.coefficients, self._lift(other).coefficients))
+        if not isinstance(other, Series):
+            return Series._of([self.coefficients[0] - other, *self.coefficients[1:]], self._degree)
+        pairs = zip(self.coefficients, other.coefficients)
+        return Series._of([a - b for a, b in pairs], max(self._degree, other._degree))
 
     def __mul__(self, other: Any) -> Series:
         if not isinstance(other, Series):
-            return Series(a * other for a in self.coefficients)
-        length = min(self.order, other.order) + 1
-        return Series(_convolve(self.coefficients, other.coefficients, k) for k in range(length))
+            return Series._of([a * other for a in self.coefficients], self._degree)
+        a, b, m, n = self.coefficients, other.coefficients, self._degree, other._degree
+        length = min(len(a), len(b))
+        product = [_dot(a, b, k, max(0, k - n), min(k, m)) for k in range(min(length, m + n + 1))]
+        return Series._of(product + [product[0] * 0] * (length - len(product)), m + n)
 
     def __truediv__(self, other: Any) -> Series:
         if not isinstance(other, Series):
-            return Series(_over(a, other) for a in self.coefficients)
-        b, quotient = other.coefficients, list[Any]()
+            return Series._of([_over(a, other) for a in self.coefficients], self._degree)
+        b, n, quotient = other.coefficients, other._degree, list[Any]()
         for k in range(min(self.order, other.order) + 1):
-            rest = self.coefficients[k] - sum(b[j] * quotient[k - j] for j in range(1, k + 1))
+            rest = self.coefficients[k]
+            for j in range(1, min(k, n) + 1):
+                rest = rest - b[j] * quotient[k - j]
             quotient.append(_over(rest, b[0]))
         return Series(quotient)
 
@@ -137,7 +155,8 @@ class Series:
             return self._whole_power(exponent)
         a, power = self.coefficients, [_apply("pow", self.coefficients[0], exponent)]
         for k in range(1, len(a)):
-            total = sum((exponent * j - (k - j)) * a[j] * power[k - j] for j in range(1, k + 1))
+            terms = range(1, min(k, self._degree) + 1)
+            total = sum((exponent * j - (k - j)) * a[j] * power[k - j] for j in terms)
             power.append(_over(total, k * a[0]))
         return Series(power)
 
@@ -161,14 +180,15 @@ class Series:
         """Return the exponential."""
         a, e = self.coefficients, [_apply("exp", self.coefficients[0])]
         for k in range(1, len(a)):
-            e.append(_weighted(a, e, k) / k)
+            e.append(_weighted(a, e, k, self._degree) / k)
         return Series(e)
 
     def log(self) -> Series:
         """Return the natural logarithm."""
         a, log = self.coefficients, [_apply("log", self.coefficients[0])]
         for k in range(1, len(a)):
-            log.append(_over(a[k] - sum(j * log[j] * a[k - j] for j in range(1, k)) / k, a[0]))
+            terms = range(max(1, k - self._degree), k)
+            log.append(_over(a[k] - sum(j * log[j] * a[k - j] for j in terms) / k, a[0]))
         return Series(log)
 
     def sqrt(self) -> Series:
@@ -195,7 +215,7 @@ class Series:
         a = self.coefficients
         sin, cos = [_apply("sin", a[0])], [_apply("cos", a[0])]
         for k in range(1, len(a)):
-            sin_k, cos_k = _weighted(a, cos, k) / k, -_weighted(a, sin, k) / k
+            sin_k, cos_k = _weighted(a, cos, k, self._degree) / k, -_weighted(a, sin, k, self._degree) / k
             sin.append(sin_k)
             cos.append(cos_k)
         return Series(sin), Series(cos)
@@ -223,16 +243,20 @@ _BINARY = {
 _UNARY = {name: name for name in ("exp", "log", "sqrt", "sin", "cos", "tan")} | {"negative": "__neg__"}
 
 
-def _convolve(a: tuple[Any, ...], b: tuple[Any, ...], k: int) -> Any:
-    total = a[0] * b[k]
-    for j in range(1, k + 1):
+def _dot(a: tuple[Any, ...], b: tuple[Any, ...], k: int, first: int, last: int) -> Any:
+    """The coefficient of degree `k` of a product, from `a[first] .. a[last]`."""
+    total = a[first] * b[k - first]
+    for j in range(first + 1, last + 1):
         total = total + a[j] * b[k - j]
     return total
 
 
-def _weighted(a: tuple[Any, ...], other: list[Any], k: int) -> Any:
+def _weighted(a: tuple[Any, ...], other: list[Any], k: int, degree: int) -> Any:
     """`sum_{j=1..k} j a_j other_{k-j}`: the derivative of one series times another."""
-    return sum(j * a[j] * other[k - j] for j in range(1, k + 1))
+    total = a[1] * other[k - 1]
+    for j in range(2, min(k, degree) + 1):
+        total = total + j * a[j] * other[k - j]
+    return total
 
 
 def _over(a: Any, b: Any) -> Any:
@@ -249,13 +273,17 @@ def _apply(name: str, value: Any, *arguments: Any) -> Any:
         return type(value)(_EXACT[name][1])
     if isinstance(value, (int, float, Fraction)):
         return _of_float(getattr(math, name), float(value), arguments)
+    if isinstance(value, complex):
+        return complex(getattr(np, "power" if name == "pow" else name)(value, *arguments))
     if isinstance(value, np.ndarray):
         return getattr(np, "power" if name == "pow" else name)(value, *arguments)
     if type(value).__module__.startswith("mpmath"):
         import mpmath
 
         return getattr(mpmath, "power" if name == "pow" else name)(value, *arguments)
-    return getattr(value, name)(*arguments)  # a torch tensor has all of them
+    if name == "pow":
+        return value ** arguments[0]
+    return getattr(value, name)()  # torch tensors and the balls of python-flint have all of them
 
 
 def _of_float(function: Callable[..., float], value: float, arguments: tuple[Any, ...]) -> float:
