@@ -11,7 +11,7 @@ from typing import Annotated, TextIO
 import typer
 
 from minent import runtime
-from minent.cli import bench, classifier, data, demo, encoder, prompt, serve, tokenizer, vectors
+from minent.cli import bench, classifier, data, demo, encoder, prompt, serve, tokenizer, vectors, warmup
 from minent.errors import InputError, MinentError
 
 # typer exports the error of a wrong command line by its child only.
@@ -36,6 +36,7 @@ app.command()(classifier.compress)
 app.command()(bench.bench)
 app.command()(serve.serve)
 app.command()(demo.demo)
+app.command()(warmup.warmup)
 app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(vectors.app, name="vectors")
 app.add_typer(encoder.app, name="encoder")

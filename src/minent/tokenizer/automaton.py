@@ -31,6 +31,7 @@ WIDTH = 3  # candidates of a piece that are looked at without a branch
 GRAIN = 256.0  # scores that are multiples of 1 / GRAIN nat are summed as whole numbers
 NO_STATE = 2**32 - 1  # the parent of an empty slot
 _MOST_COST = 2.0**15  # 128 nats: 4096 of them, shifted, leave room in 64 bits
+MOST_SCORE = 2.0**40  # sums of as many as a text may need stay finite
 NEVER = 1 << 61  # worse than any sum
 BLOCK = 4096  # bytes that are scanned, then chosen from: what they need stays in the nearest cache
 

@@ -100,9 +100,7 @@ class Encoding:
             data = to_utf8(normalize(text, self.normalization))
             ids = automata.segment_one(data, self._automaton).tolist()
         else:
-            ids = self.encode_arrays([text], allowed_special=allowed_special, disallowed_special=disallowed_special)[
-                0
-            ].tolist()
+            ids = self._arrays([text], allowed_special, disallowed_special, "text")[0].tolist()
         if add_bos or add_eos:
             return [self.bos_id] * add_bos + ids + [self.eos_id] * add_eos
         return ids
@@ -158,14 +156,7 @@ class Encoding:
         """
         if isinstance(texts, (str, bytes)):
             raise InputError(f"texts is one {type(texts).__name__}; it takes an iterable of str. Write [text].")
-        rule = special_tokens.rule(self.specials, allowed_special, disallowed_special)
-        if rule is not None:
-            return self._with_specials(list(texts), rule)
-        form = self.normalization
-        return automata.segment(
-            join([to_utf8(normalize(text, form, f"texts[{i}]"), f"texts[{i}]") for i, text in enumerate(texts)]),
-            self._automaton,
-        )
+        return self._arrays(texts, allowed_special, disallowed_special, "texts[{}]")
 
     def encode_padded(
         self,
@@ -307,9 +298,7 @@ class Encoding:
             >>> train(["so it goes"], TokenizerConfig(vocab_size=259)).count("aé")
             3
         """
-        return len(
-            self.encode_arrays([text], allowed_special=allowed_special, disallowed_special=disallowed_special)[0]
-        )
+        return len(self._arrays([text], allowed_special, disallowed_special, "text")[0])
 
     def cut(self, text: str, max_tokens: int) -> str:
         """Cut a text so that it takes at most so many ids.
@@ -451,18 +440,34 @@ class Encoding:
         if rule is not None:
             special_tokens.split(normalize(text, "none"), rule)
 
-    def _with_specials(self, texts: list[str], rule: special_tokens.Rule) -> tuple[np.ndarray, np.ndarray]:
+    def _arrays(
+        self, texts: Iterable[str], allowed: Special, disallowed: Special, place: str
+    ) -> tuple[np.ndarray, np.ndarray]:
+        rule = special_tokens.rule(self.specials, allowed, disallowed)
+        if rule is not None:
+            return self._with_specials(list(texts), rule, place)
+        form, data = self.normalization, []
+        for i, text in enumerate(texts):
+            try:
+                data.append(text.encode() if form == "none" else to_utf8(normalize(text, form)))
+            except (
+                UnicodeEncodeError,
+                AttributeError,
+                InputError,
+            ):  # kept bytes, or what is no text: named by its place
+                data.append(to_utf8(normalize(text, form, place.format(i)), place.format(i)))
+        return automata.segment(join(data), self._automaton)
+
+    def _with_specials(self, texts: list[str], rule: special_tokens.Rule, place: str) -> tuple[np.ndarray, np.ndarray]:
         """Encode texts in which special tokens may stand: what lies between them, all at once."""
-        split = [
-            special_tokens.split(normalize(text, "none", f"texts[{i}]"), rule, f"texts[{i}]")
-            for i, text in enumerate(texts)
-        ]
+        places = [place.format(i) for i in range(len(texts))]
+        split = [special_tokens.split(normalize(text, "none", here), rule, here) for text, here in zip(texts, places)]
         data = []
-        for i, parts in enumerate(split):
+        for parts, here in zip(split, places):
             at = 0
             for number, part in enumerate(parts):
                 if number % 2 == 0:
-                    data.append(self._part_to_utf8(part, f"texts[{i}]", at))
+                    data.append(self._part_to_utf8(part, here, at))
                 at += len(part)
         ids, ends = automata.segment(join(data), self._automaton)
         rows: list[np.ndarray] = []

@@ -17,8 +17,6 @@ from minent.tokenizer.decoding import Decoding
 from minent.tokenizer.encoding import Encoding
 from minent.tokenizer.pieces import Pieces, check_specials
 
-_MOST_SCORE = 2.0**40  # sums of as many as a text may need stay finite
-
 
 class Tokenizer(Encoding, Decoding):
     """Pieces with their scores; immutable, safe to share among threads, to send to processes and to fork with.
@@ -329,7 +327,7 @@ def _check_numbers(pieces: int, counts: np.ndarray, scores: np.ndarray) -> None:
         )
     if not np.isfinite(scores).all():
         raise InputError("scores holds a value that is not finite; every piece needs a count of one or more.")
-    if np.abs(scores).max() > _MOST_SCORE:
+    if np.abs(scores).max() > automata.MOST_SCORE:
         raise InputError(
             f"scores holds {scores[np.abs(scores).argmax()]}; log-probabilities are of a few hundred at most."
         )

@@ -107,7 +107,8 @@ def _check_pieces(pieces: Pieces, counts: np.ndarray, scores: np.ndarray) -> Non
     learnt = len(starts) - 1 - SPECIALS - specials
     _require(counts.shape == scores.shape == (learnt,), "there is not one count and one score for each piece")
     _require(
-        counts.dtype == np.int64 and scores.dtype == np.float64 and np.isfinite(scores).all(), "scores are no numbers"
+        counts.dtype == np.int64 and scores.dtype == np.float64 and (np.abs(scores) <= automata.MOST_SCORE).all(),
+        "scores are no numbers",
     )
     _require((pieces.buffer[:256] == np.arange(256)).all() and starts[SPECIALS] == 0, "the bytes are no pieces")
     _require((np.diff(starts[SPECIALS : SPECIALS + learnt + 1]) >= 1).all(), "a piece is empty")
@@ -142,7 +143,7 @@ def _check_automaton(
     _require((fall == root).all(), "a fall never ends")
     _require((pieces >= SPECIALS).all() and (pieces < ids).all(), "a slot holds no id")
     learnt, own = suffixes[SPECIALS:], lengths[SPECIALS:]
-    _require(((learnt == -1) == (own == 1)).all(), "a chain does not end with a byte")
+    _require((np.where(own == 1, learnt == -1, learnt >= SPECIALS)).all(), "a chain does not end with a byte")
     _require(
         (learnt < ids).all() and (own > np.where(learnt < SPECIALS, 0, lengths[learnt])).all(), "a chain goes round"
     )

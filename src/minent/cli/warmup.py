@@ -1,0 +1,60 @@
+"""`minent warmup`: compile all inner loops now, so that no later run waits for it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from minent.tokenizer import Tokenizer
+
+TEXTS = ["so it goes, and so it went on 猫\n" * 40] * 3
+
+
+def warmup() -> None:
+    """Compile the inner loops of every room, and say where they are kept."""
+    import numba
+
+    begun = time.perf_counter()
+    learnt = _tokenizers()
+    _vectors(learnt)
+    _simplex()
+    place = numba.config.CACHE_DIR or "the __pycache__ folders of minent"
+    print(f"the inner loops are compiled for this machine, and kept in {place} ({time.perf_counter() - begun:.1f} s)")
+
+
+def _tokenizers() -> Tokenizer:
+    from minent import tokenizer
+
+    learnt: Tokenizer = tokenizer.train(TEXTS, tokenizer.TokenizerConfig(vocab_size=300))
+    faithful: Tokenizer = tokenizer.train(TEXTS, tokenizer.TokenizerConfig(vocab_size=300, faithful=True))
+    for made in (learnt, faithful):
+        text = "".join(TEXTS)
+        made.cut(text, 9)
+        ids, _ = made.encode_arrays(TEXTS)
+        made.encode("so it goes")
+        made.encode(text, alpha=0.1, seed=0)
+        made.marginals(text)
+        made.decode(list(ids) * 20)
+        stream = made.stream()
+        stream.feed(text)
+        stream.finish()
+    return learnt
+
+
+def _vectors(learnt: Tokenizer) -> None:
+    import numpy as np
+
+    from minent import vectors
+
+    ids, starts = learnt.encode_arrays(TEXTS)
+    vectors.train(ids, starts.astype(np.int64), vocab_size=learnt.vocab_size)
+
+
+def _simplex() -> None:
+    import torch
+
+    from minent import simplex
+
+    for dtype in (torch.float32, torch.float64):
+        simplex.entmax(torch.zeros(2, 3, dtype=dtype), alpha=1.3)
