@@ -20,6 +20,7 @@ from minent.tokenizer.text import join, normalize, to_utf8
 if TYPE_CHECKING:
     from minent.tokenizer.model import Tokenizer
 
+_TABLE_FROM = 10_000  # ids; fewer do not pay for a table of all
 Special = Collection[str] | Literal["all"]
 
 
@@ -128,7 +129,7 @@ class Encoding:
             [[100, 36], []]
         """
         ids, starts = self.encode_arrays(texts, allowed_special=allowed_special, disallowed_special=disallowed_special)
-        flat = ids.tolist()
+        flat = (self._pieces.numbers[ids] if len(ids) > _TABLE_FROM else ids).tolist()
         return [flat[a:b] for a, b in pairwise(starts.tolist())]
 
     def encode_arrays(

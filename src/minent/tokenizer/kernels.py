@@ -79,7 +79,7 @@ def _scan(buffer, begin, end, state, automaton, found):
 def _choose_packed(buffer, begin, end, found, at, automaton, best, ways):
     """Take the least candidate at each byte of a part; `best[at]` holds the cost up to its begin, shifted.
 
-    The candidate of the single byte needs the cost just found, so that one comes last and stays in a register.
+    The candidate of the single byte needs the cost just found, so that one stays in a register.
     """
     runs, overflow, of_byte = automaton.runs, automaton.overflow, automaton.of_byte
     zero, one, two = np.uint64(0), np.uint64(1), np.uint64(2)
@@ -88,16 +88,19 @@ def _choose_packed(buffer, begin, end, found, at, automaton, best, ways):
     for i in range(np.uint64(0), np.uint64(end - begin)):
         at += _ONE
         piece = np.uint64(found[i])
-        first, second, third = runs[piece, zero], runs[piece, one], runs[piece, two]
-        least = min(best[at - length_of(first)] + first, best[at - length_of(second)] + second)
-        least = min(least, best[at - length_of(third)] + third)
-        more = overflow[piece]
-        while more >= 0:
-            for place in range(3):
-                candidate = runs[np.uint64(more), np.uint64(place)]
-                least = min(least, best[at - length_of(candidate)] + candidate)
-            more = overflow[np.uint64(more)]
-        least = min(least, before + of_byte[buffer[np.uint64(begin) + i]])
+        least = before + of_byte[buffer[np.uint64(begin) + i]]
+        first = runs[piece, zero]
+        if first < NEVER:  # else no longer piece ends here, as at most bytes inside a character
+            second, third = runs[piece, one], runs[piece, two]
+            other = min(best[at - length_of(first)] + first, best[at - length_of(second)] + second)
+            other = min(other, best[at - length_of(third)] + third)
+            more = overflow[piece]
+            while more >= 0:
+                for place in range(3):
+                    candidate = runs[np.uint64(more), np.uint64(place)]
+                    other = min(other, best[at - length_of(candidate)] + candidate)
+                more = overflow[np.uint64(more)]
+            least = min(least, other)
         before = least & _COST
         best[at] = before
         ways[i] = np.uint64(least) & _LOW_HALF

