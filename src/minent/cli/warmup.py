@@ -1,4 +1,4 @@
-"""`minent warmup`: compile all inner loops now, so that no later run waits for it."""
+"""`minent warmup`: compile the inner loops of text and vectors now, so that no later run waits for it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ TEXTS = ["so it goes, and so it went on 猫\n" * 40] * 3
 
 
 def warmup() -> None:
-    """Compile the inner loops of every room, and say where they are kept."""
+    """Compile the inner loops of tokenizers and word vectors, and say where they are kept."""
     import numba
 
     begun = time.perf_counter()
     learnt = _tokenizers()
     _vectors(learnt)
-    _simplex()
     place = numba.config.CACHE_DIR or "the __pycache__ folders of minent"
     print(f"the inner loops are compiled for this machine, and kept in {place} ({time.perf_counter() - begun:.1f} s)")
 
@@ -49,12 +48,3 @@ def _vectors(learnt: Tokenizer) -> None:
 
     ids, starts = learnt.encode_arrays(TEXTS)
     vectors.train(ids, starts.astype(np.int64), vocab_size=learnt.vocab_size)
-
-
-def _simplex() -> None:
-    import torch
-
-    from minent import simplex
-
-    for dtype in (torch.float32, torch.float64):
-        simplex.entmax(torch.zeros(2, 3, dtype=dtype), alpha=1.3)
