@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,10 @@ TEXTS = ["so it goes, and so it went on 猫\n" * 40] * 3
 
 def warmup() -> None:
     """Compile the inner loops of tokenizers and word vectors, and say where they are kept."""
-    import numba
-
     begun = time.perf_counter()
     learnt = _tokenizers()
     _vectors(learnt)
-    place = numba.config.CACHE_DIR or "the __pycache__ folders of minent"
+    place = os.environ.get("NUMBA_CACHE_DIR") or "the __pycache__ folders of minent"
     print(f"the inner loops are compiled for this machine, and kept in {place} ({time.perf_counter() - begun:.1f} s)")
 
 
