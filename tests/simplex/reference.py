@@ -37,6 +37,49 @@ def entmax_by_bisection(z: np.ndarray, alpha: float) -> np.ndarray:
     return np.array(probabilities(low))
 
 
+def entmax_in_digits(z: list[float], alpha: float, digits: int = 50) -> list[float]:
+    """The same in as many decimal digits as wanted: the oracle."""
+    from mpmath import mp, mpf
+
+    with mp.workdps(digits + 10):
+        e = mpf(alpha) - 1
+        s = [mpf(value) - mpf(max(z)) for value in z]
+
+        def powers(threshold):
+            return [(1 + e * (v - threshold)) ** (1 / e) if 1 + e * (v - threshold) > 0 else mpf(0) for v in s]
+
+        low, high = mpf(0), (1 - mpf(len(z)) ** -e) / e
+        for _ in range(int(3.4 * digits)):
+            middle = (low + high) / 2
+            low, high = (middle, high) if sum(powers(middle)) >= 1 else (low, middle)
+        return [float(p) for p in powers(low)]
+
+
+def normmax_by_bisection(z: np.ndarray, alpha: float) -> np.ndarray:
+    """Halve for the threshold at which the dual norm is one."""
+    low, high = max(z) - 1.0, max(z)
+    dual = alpha / (alpha - 1)
+    for _ in range(80):
+        middle = (low + high) / 2
+        norm = sum(max(value - middle, 0.0) ** dual for value in z)
+        low, high = (middle, high) if norm >= 1 else (low, middle)
+    weights = np.array([max(value - low, 0.0) ** (1 / (alpha - 1)) for value in z])
+    return weights / weights.sum()
+
+
+def r_softmax_by_sorting(z: np.ndarray, rate: float) -> np.ndarray:
+    zeros = math.floor(rate * len(z) + 1e-9)
+    quantile = sorted(z)[zeros - 1] if zeros else None
+    weights = [math.exp(v - max(z)) * (1.0 if quantile is None else max(v - quantile, 0.0)) for v in z]
+    return np.array(weights) / sum(weights)
+
+
+def ev_softmax_by_mean(z: np.ndarray) -> np.ndarray:
+    mean = sum(z) / len(z)
+    weights = [math.exp(v - max(z)) if v >= mean - 1e-12 else 0.0 for v in z]
+    return np.array(weights) / sum(weights)
+
+
 def budget_by_bisection(z: np.ndarray, k: float, temperature: float | None = None) -> np.ndarray:
     """Clipped (no temperature) or sigmoid weights that sum to k."""
 

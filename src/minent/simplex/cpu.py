@@ -31,8 +31,7 @@ def entmax(rows: torch.Tensor, alpha: torch.Tensor) -> tuple[torch.Tensor, np.nd
     excess = np.maximum(_excess(alpha, rows), _LEAST_EXCESS)
     work = np.dtype(np.float64) if (excess > 1).any() else x.dtype  # see `steep` in the kernels
     kernel = getattr(kernels, f"entmax_{'short' if x.shape[1] <= kernels.SHORT else 'long'}_{_power(excess)}")
-    bits = x.view(np.int32 if x.dtype == np.float32 else np.int64)
-    _deal(kernel, x, bits, out, solver_parameters(excess, x.shape[1], work), counts)
+    _deal(kernel, x, out, solver_parameters(excess, x.shape[1], work), counts)
     return torch.from_numpy(out).view(rows.shape), counts
 
 

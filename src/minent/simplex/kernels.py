@@ -20,7 +20,7 @@ from numba import njit
 from minent.simplex.elementary import exponential, exponential_less_one, logarithm
 
 LANES = 64
-SHORT = 128  # rows up to this length stand side by side
+SHORT = 512  # rows up to this length stand side by side
 _BLOCK = 16  # entries of a long row that share one maximum
 _CHUNK = 4096  # entries that are summed in one go before the sum moves to float64
 _MOST_STEPS = 200  # halving alone needs under 60
@@ -32,6 +32,7 @@ _TINY = np.float32(1e-30)
 # whose rules travel with it.
 inner = njit(nogil=True, forceinline=True, error_model="numpy", fastmath={"contract"})
 summing = njit(nogil=True, forceinline=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+ordered = njit(nogil=True, forceinline=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc"})  # sees no NaN
 entry = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
 
@@ -109,33 +110,33 @@ def _load_lanes(x, start, rows, s, peak, spoilt):
 
 
 @inner
-def _solve_lanes(s, state, sums, waiting, e, inverse, tolerance, high, power):
-    """Move every lane's t to its root; `waiting` counts the evaluations that a lane needed."""
+def _solve_lanes(s, state, sums, e, inverse, tolerance, high, power):
+    """Move every open lane's t to its root, and close it: no row depends on its neighbours. Count the evaluations."""
     one = s.dtype.type(1)
-    t, low, top = state[0], state[1], state[2]
+    zero = one - one
+    t, low, top, is_open, count = state[0], state[1], state[2], state[3], state[4]
     total, first, second = sums[0], sums[1], sums[2]
     for lane in range(LANES):
-        t[lane], low[lane], top[lane] = one - one, one - one, high[lane]
-    for step in range(_MOST_STEPS):
+        t[lane], low[lane], top[lane], count[lane] = zero, zero, high[lane], zero
+    for _ in range(_MOST_STEPS):
         for lane in range(LANES):
-            total[lane], first[lane], second[lane] = one - one, one - one, one - one
+            total[lane], first[lane], second[lane] = zero, zero, zero
         for j in range(s.shape[0]):
             for lane in range(LANES):
                 p, q, r = power(e[lane] * (s[j, lane] - t[lane]), inverse[lane], one)
                 total[lane] += p
                 first[lane] += q
                 second[lane] += r
-        open_lanes = 0
+        remaining = zero
         for lane in range(LANES):
-            low[lane], top[lane], t[lane], ended = _next(
+            low[lane], top[lane], following, ended = _next(
                 t[lane], total[lane], first[lane], second[lane], low[lane], top[lane], e[lane], tolerance[lane], one
             )
-            sums[3, lane] = one * (not ended)
-        for lane in range(LANES):
-            going = waiting[lane] == step and sums[3, lane] > 0
-            waiting[lane] += going
-            open_lanes += going
-        if open_lanes == 0:
+            t[lane] = following if is_open[lane] > zero else t[lane]
+            count[lane] += is_open[lane]
+            is_open[lane] = zero if ended else is_open[lane]
+            remaining = max(remaining, is_open[lane])
+        if remaining == zero:
             return
 
 
@@ -144,35 +145,33 @@ def _entmax_short(x, out, parameters, counts, begin, end, power):
     d, many = x.shape[1], parameters.shape[1] > 1
     s = np.empty((d, LANES), parameters.dtype)
     own = np.empty((4, LANES), parameters.dtype)
-    state = np.empty((3, LANES), parameters.dtype)
-    sums = np.empty((4, LANES), parameters.dtype)
-    spoilt = np.empty(LANES, parameters.dtype)
-    waiting = np.empty(LANES, np.int64)
+    state = np.empty((5, LANES), parameters.dtype)
+    sums = np.empty((3, LANES), parameters.dtype)
+    peak, spoilt = np.empty(LANES, parameters.dtype), np.empty(LANES, parameters.dtype)
     one = s.dtype.type(1)
+    zero = one - one
     for start in range(begin, end, LANES):
         rows = min(LANES, end - start)
         for lane in range(LANES):
-            waiting[lane] = 0
             for i in range(4):
                 own[i, lane] = parameters[i, start + min(lane, rows - 1) if many else 0]
-        peak = sums[3]
         _load_lanes(x, start, rows, s, peak, spoilt)
         for lane in range(LANES):
-            blank = (peak[lane] == -np.inf) & (spoilt[lane] == 0)
-            waiting[lane] = -1 if blank | (spoilt[lane] != 0) else 0  # these wait for nothing
-            spoilt[lane] = one - one if blank else spoilt[lane] + one
+            blank = (peak[lane] == -np.inf) & (spoilt[lane] == zero)
+            spoilt[lane] = zero if blank else spoilt[lane] + one  # 0 for masks, 1 for a good row, NaN for a bad one
+            state[3, lane] = one if spoilt[lane] == one else zero
+        _solve_lanes(s, state, sums, own[0], own[1], own[2], own[3], power)
         e, inverse, t, total = own[0], own[1], state[0], sums[0]
-        _solve_lanes(s, state, sums, waiting, e, inverse, own[2], own[3], power)
         for lane in range(LANES):
-            total[lane] = one - one
+            total[lane] = zero
         for j in range(d):
             for lane in range(LANES):
                 p, _, _ = power(e[lane] * (s[j, lane] - t[lane]), inverse[lane], one)
                 s[j, lane] = p
                 total[lane] += p
         for lane in range(rows):
-            counts[start + lane] = waiting[lane] + 1
-            scale = spoilt[lane] if spoilt[lane] != one else one / total[lane]
+            counts[start + lane] = state[4, lane]
+            scale = one / total[lane] if spoilt[lane] == one else spoilt[lane]
             for j in range(d):
                 out[start + lane, j] = s[j, lane] * scale
 
@@ -181,9 +180,9 @@ def _entmax_short(x, out, parameters, counts, begin, end, power):
 
 
 @summing
-def _sum_chunk(s, begin, end, t, e, inverse, power, one):
+def _sum_chunk(s, t, e, inverse, power, one):
     total = first = second = one - one
-    for i in range(begin, end):
+    for i in range(s.size):  # from 0: where an index might be negative, nothing becomes vector code
         p, q, r = power(e * (s[i] - t), inverse, one)
         total += p
         first += q
@@ -199,7 +198,7 @@ def _solve_row(s, count, t, high, e, inverse, tolerance, power):
     for step in range(_MOST_STEPS):
         total = first = second = 0.0
         for begin in range(0, count, _CHUNK):
-            sums = _sum_chunk(s, begin, min(begin + _CHUNK, count), t, e, inverse, power, one)
+            sums = _sum_chunk(s[begin : min(begin + _CHUNK, count)], t, e, inverse, power, one)
             total, first, second = total + sums[0], first + sums[1], second + sums[2]
         low, high, t, ended = _next(
             t, s.dtype.type(total), s.dtype.type(first), s.dtype.type(second), low, high, e, tolerance, one
@@ -209,48 +208,65 @@ def _solve_row(s, count, t, high, e, inverse, tolerance, power):
     return t, _MOST_STEPS
 
 
-@inner
-def _ordered(bits, kind, shift):
-    """The bits of a float as an integer that sorts like it, and back again; NaN sorts beyond the infinities."""
-    return kind(bits ^ kind(kind(bits >> shift) & kind((1 << shift) - 1)))
+@summing
+def _has_nan(x):
+    count = 0
+    for i in range(x.size):
+        count += x[i] != x[i]
+    return count > 0
 
 
-@inner
-def _block_maxima(bits, keys, shift):
-    """Fill in the maximum of each block, then the least and the largest entry, as bits of floats."""
-    kind = bits.dtype.type
-    blocks = keys.size - 2
-    least, largest = kind((1 << shift) - 1), kind(-(1 << shift))
-    for block in range(blocks):
-        most = kind(-(1 << shift))
-        for i in range(block * _BLOCK, min(block * _BLOCK + _BLOCK, bits.size)):
-            key = _ordered(bits[i], kind, shift)
-            most = max(most, key)
-            least = min(least, key)
-        keys[block] = most
-        largest = max(largest, most)
-    keys[blocks], keys[blocks + 1] = least, largest
-    for i in range(keys.size):
-        keys[i] = _ordered(keys[i], kind, shift)
+@ordered
+def _block_maxima(x, maxima):
+    """Fill in the maximum of each block of a row without NaN."""
+    whole = x.size // _BLOCK
+    for block in range(whole):
+        part = x[block * _BLOCK : block * _BLOCK + _BLOCK]
+        most = part[0]
+        for i in range(1, _BLOCK):
+            most = part[i] if part[i] > most else most
+        maxima[block] = most
+    if whole < maxima.size:
+        maxima[whole] = _extremes(x[whole * _BLOCK :])[1]
+
+
+@ordered
+def _extremes(x):
+    least, most = x[0], x[0]
+    for i in range(x.size):
+        least = x[i] if x[i] < least else least
+        most = x[i] if x[i] > most else most
+    return least, most
 
 
 @inner
 def _gather(x, maxima, cut, peak, s, places):
     """Copy what lies above the cut, less the peak, and note its places; return how much that is."""
+    blocks = 0
+    for block in range(maxima.size):
+        blocks += maxima[block] > cut
+    if 4 * blocks > maxima.size:  # a plain scan is faster than stepping over few blocks
+        return _scan(x, 0, cut, peak, s, places, 0)
     count = 0
-    for block in range(maxima.size - 2):
+    for block in range(maxima.size):
         if maxima[block] > cut:
-            for i in range(block * _BLOCK, min(block * _BLOCK + _BLOCK, x.size)):
-                s[count] = x[i] - peak
-                places[count] = i
-                count += x[i] > cut
+            count = _scan(x[block * _BLOCK : block * _BLOCK + _BLOCK], block * _BLOCK, cut, peak, s, places, count)
+    return count
+
+
+@inner
+def _scan(x, start, cut, peak, s, places, count):
+    for i in range(x.size):  # no branch: the next one overwrites what did not count
+        s[count] = x[i] - peak
+        places[count] = start + i
+        count += x[i] > cut
     return count
 
 
 @summing
-def _turn_chunk(s, begin, end, t, e, inverse, power, one):
+def _turn_chunk(s, t, e, inverse, power, one):
     total = one - one
-    for i in range(begin, end):
+    for i in range(s.size):
         p, _, _ = power(e * (s[i] - t), inverse, one)
         s[i] = p
         total += p
@@ -262,55 +278,56 @@ def _turn(s, count, t, e, inverse, power):
     """Turn scores into `p`; return their sum."""
     total = 0.0
     for begin in range(0, count, _CHUNK):
-        total += _turn_chunk(s, begin, min(begin + _CHUNK, count), t, e, inverse, power, s.dtype.type(1))
+        total += _turn_chunk(s[begin : min(begin + _CHUNK, count)], t, e, inverse, power, s.dtype.type(1))
     return total
 
 
 @inner
-def _entmax_long(x, bits, out, parameters, counts, begin, end, power):
+def _entmax_long(x, out, parameters, counts, begin, end, power):
     d, many = x.shape[1], parameters.shape[1] > 1
-    shift = 8 * x.itemsize - 1
-    blocks = (d + _BLOCK - 1) // _BLOCK
-    keys = np.empty(blocks + 2, bits.dtype)
-    maxima = keys.view(x.dtype)
+    maxima = np.empty((d + _BLOCK - 1) // _BLOCK, x.dtype)
     s = np.empty(d + 1, parameters.dtype)
     places = np.empty(d + 1, np.int32)
-    one, masked = s.dtype.type(1), s.dtype.type(_MASKED)
     for row in range(begin, end):
-        column = row if many else 0
-        e, inverse = parameters[0, column], parameters[1, column]
-        tolerance, high = parameters[2, column], parameters[3, column]
-        _block_maxima(bits[row], keys, shift)
-        least, peak = maxima[blocks], maxima[blocks + 1]
-        counts[row] = 0
-        if not peak < np.inf or np.isnan(least):
-            out[row, :] = np.nan
-            continue
-        if peak == -np.inf:
-            out[row, :] = 0
-            continue
-        for block in range(blocks):
-            s[block] = max(maxima[block] - peak, masked)
-        t, evaluations = _solve_row(s, blocks, one - one, high, e, inverse, tolerance, power)
-        slack = tolerance * (one + t)
-        t = max(t - slack - slack, one - one)
-        cut = peak + t - inverse
-        if least > cut:
-            for i in range(d):
-                s[i] = x[row, i] - peak
-            count = d
-        else:
-            count = _gather(x[row], maxima, cut, peak, s, places)
-        t, evaluations = _solve_row(s, count, t, high, e, inverse, tolerance, power)
-        counts[row] = evaluations
-        scale = s.dtype.type(1.0 / _turn(s, count, t, e, inverse, power))
-        if count == d:
-            for i in range(d):
-                out[row, i] = s[i] * scale
-        else:
-            out[row, :] = 0
-            for i in range(count):
-                out[row, places[i]] = s[i] * scale
+        own = parameters[:, row if many else 0]
+        counts[row] = _entmax_row(x[row], out[row], maxima, s, places, own[0], own[1], own[2], own[3], power)
+
+
+@inner
+def _entmax_row(x, out, maxima, s, places, e, inverse, tolerance, high, power):
+    """Fill in the row; return the number of evaluations over its candidates."""
+    one, masked = s.dtype.type(1), s.dtype.type(_MASKED)
+    if _has_nan(x):
+        out[:] = np.nan
+        return 0
+    _block_maxima(x, maxima)
+    least, peak = _extremes(x)[0], _extremes(maxima)[1]
+    if np.isinf(peak):
+        out[:] = np.nan if peak > 0 else 0
+        return 0
+    for block in range(maxima.size):
+        s[block] = max(maxima[block] - peak, masked)
+    t, _ = _solve_row(s, maxima.size, one - one, high, e, inverse, tolerance, power)
+    slack = tolerance * (one + t)
+    t = max(t - slack - slack, one - one)
+    cut = peak + t - inverse
+    everything = least > cut
+    if everything:
+        count = x.size
+        for i in range(x.size):
+            s[i] = x[i] - peak
+    else:
+        count = _gather(x, maxima, cut, peak, s, places)
+    t, evaluations = _solve_row(s, count, t, high, e, inverse, tolerance, power)
+    scale = s.dtype.type(1.0 / _turn(s, count, t, e, inverse, power))
+    if everything:
+        for i in range(x.size):
+            out[i] = s[i] * scale
+    else:
+        out[:] = 0
+        for i in range(count):
+            out[places[i]] = s[i] * scale
+    return evaluations
 
 
 # --- the gradient -----------------------------------------------------------------------------------------------------
@@ -331,11 +348,16 @@ def slope_any(p, exponent, one):
     return exponential(exponent * logarithm(max(p, one * _TINY))) * (p > one - one)
 
 
-@summing
-def _mean_chunk(p, v, g, begin, end, exponent, slope, one):
-    total = weighted = one - one
-    for i in range(begin, end):
+@inner
+def _slopes(p, g, exponent, slope, one):
+    for i in range(p.size):
         g[i] = slope(p[i], exponent, one)
+
+
+@summing
+def _weigh(g, v, zero):
+    total = weighted = zero
+    for i in range(g.size):
         total += g[i]
         weighted += g[i] * v[i]
     return total, weighted
@@ -344,51 +366,60 @@ def _mean_chunk(p, v, g, begin, end, exponent, slope, one):
 @inner
 def _project(p, v, out, exponents, begin, end, slope):
     """`g (v - <g, v> / sum g)`, row by row, with `g = p**(2 - alpha)` on the support."""
-    d = p.shape[1]
-    one = p.dtype.type(1)
-    g = np.empty(d, p.dtype)
-    for row in range(begin, end):
-        exponent = exponents[row if exponents.size > 1 else 0]
-        total = weighted = 0.0
-        for start in range(0, d, _CHUNK):
-            sums = _mean_chunk(p[row], v[row], g, start, min(start + _CHUNK, d), exponent, slope, one)
-            total, weighted = total + sums[0], weighted + sums[1]
-        mean = p.dtype.type(weighted / total if total != 0 else 0.0)
-        for i in range(d):
-            out[row, i] = g[i] * (v[row, i] - mean)
+    d, one = p.shape[1], p.dtype.type(1)
+    together = max(_CHUNK // d, 1) if exponents.size == 1 else 1  # rows that take their slopes in one long loop
+    g = np.empty((together, d), p.dtype)
+    for start in range(begin, end, together):
+        stop = min(start + together, end)
+        exponent = exponents[start if exponents.size > 1 else 0]
+        _slopes(p[start:stop].reshape(-1), g.reshape(-1), exponent, slope, one)
+        for row in range(stop - start):
+            total = weighted = 0.0
+            for at in range(0, d, _CHUNK):
+                part = slice(at, min(at + _CHUNK, d))
+                sums = _weigh(g[row, part], v[start + row, part], one - one)
+                total, weighted = total + sums[0], weighted + sums[1]
+            mean = p.dtype.type(weighted / total if total != 0 else 0.0)
+            _centre(g[row], v[start + row], mean, out[start + row])
+
+
+@inner
+def _centre(g, v, mean, out):
+    for i in range(g.size):
+        out[i] = g[i] * (v[i] - mean)
 
 
 # --- entry points: one for each power, compiled when first asked for --------------------------------------------------
 
 
 @entry
-def entmax_short_any(x, bits, out, parameters, counts, begin, end):
+def entmax_short_any(x, out, parameters, counts, begin, end):
     _entmax_short(x, out, parameters, counts, begin, end, power_any)
 
 
 @entry
-def entmax_short_square(x, bits, out, parameters, counts, begin, end):
+def entmax_short_square(x, out, parameters, counts, begin, end):
     _entmax_short(x, out, parameters, counts, begin, end, power_square)
 
 
 @entry
-def entmax_short_linear(x, bits, out, parameters, counts, begin, end):
+def entmax_short_linear(x, out, parameters, counts, begin, end):
     _entmax_short(x, out, parameters, counts, begin, end, power_linear)
 
 
 @entry
-def entmax_long_any(x, bits, out, parameters, counts, begin, end):
-    _entmax_long(x, bits, out, parameters, counts, begin, end, power_any)
+def entmax_long_any(x, out, parameters, counts, begin, end):
+    _entmax_long(x, out, parameters, counts, begin, end, power_any)
 
 
 @entry
-def entmax_long_square(x, bits, out, parameters, counts, begin, end):
-    _entmax_long(x, bits, out, parameters, counts, begin, end, power_square)
+def entmax_long_square(x, out, parameters, counts, begin, end):
+    _entmax_long(x, out, parameters, counts, begin, end, power_square)
 
 
 @entry
-def entmax_long_linear(x, bits, out, parameters, counts, begin, end):
-    _entmax_long(x, bits, out, parameters, counts, begin, end, power_linear)
+def entmax_long_linear(x, out, parameters, counts, begin, end):
+    _entmax_long(x, out, parameters, counts, begin, end, power_linear)
 
 
 @entry

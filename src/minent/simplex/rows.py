@@ -71,6 +71,12 @@ def any_of(wrong: torch.Tensor) -> bool:
         raise
 
 
+def is_legacy_batch(tensor: torch.Tensor) -> bool:
+    """Say whether this stands for the batch of upstream gradients that autograd itself maps over."""
+    ask = getattr(torch._C._functorch, "is_legacy_batchedtensor", None)
+    return ask is not None and bool(ask(tensor))
+
+
 def positive(name: str, value: float) -> float:
     """Return a number that must be finite and above zero."""
     if isinstance(value, torch.Tensor) or not (0.0 < value < math.inf):

@@ -18,7 +18,7 @@ from minent.simplex import cpu, gpu
 from minent.simplex.balance import Balanced, falling_root, projected
 from minent.simplex.entropy import second_remainder
 from minent.simplex.maps import softmax_rows
-from minent.simplex.rows import any_of, open_rows, shifted, spread
+from minent.simplex.rows import any_of, is_legacy_batch, open_rows, shifted, spread
 
 
 def entmax(scores: torch.Tensor, alpha: float | torch.Tensor = 1.5, dim: int = -1) -> torch.Tensor:
@@ -122,6 +122,8 @@ class _Entmax:
         return gpu.entmax(rows, alpha) if gpu.available(rows) else solve_by_torch(rows, alpha)
 
     def project(self, p: torch.Tensor, v: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
+        if is_legacy_batch(v):  # of `torch.autograd.grad(is_grads_batched=True)`: no kernel can read it
+            return projected(self.slope(p, alpha), v)
         if p.device.type == "cpu":
             return cpu.project(p, v, alpha)
         return gpu.project(p, v, alpha) if gpu.available(p) else projected(self.slope(p, alpha), v)
