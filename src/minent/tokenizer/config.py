@@ -67,7 +67,7 @@ class TokenizerConfig:
     ensure_unicode: bool = True
     objective: str = "fewest"
     balance: float | None = None
-    cross_lines: bool = False
+    cross_lines: bool = True
     word_bounded: bool = False
     forced: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
