@@ -6,12 +6,16 @@ import itertools
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minent.tokenizer import TokenizerConfig, passes, pruning, search
 from tests.tokenizer import reference
 from tests.tokenizer.test_pool import blocks_of
+
+# Hashes wrap around: compiled they do so in silence, with NUMBA_DISABLE_JIT=1 NumPy says it.
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered in scalar:RuntimeWarning")
 
 BYTES = [bytes([byte]) for byte in range(256)]
 TEXTS = st.lists(st.text("abc\né猫", min_size=1, max_size=10).map(str.encode), min_size=1, max_size=5)
