@@ -118,8 +118,8 @@ def draw_sketch(source: Source, rank: int, draw: np.random.Generator) -> Sketch:
 
 
 def sharpened(source: Source, mixtures: Array) -> Array:
-    """`Q.H A`, where Q spans what A makes of the mixtures."""
-    return source.rows_on(orthonormal(source.times(mixtures.conj().T)))
+    """`Q.H A`, where Q spans what A makes of the mixtures; these are straightened first, so that Cholesky QR works."""
+    return source.rows_on(orthonormal(source.times(orthonormal(mixtures.conj().T))))
 
 
 def triangle_of(a: Matrix) -> Matrix:
