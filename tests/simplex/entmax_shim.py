@@ -81,27 +81,29 @@ def _threshold_and_support(alpha):
     return solve
 
 
-activations, root_finding, losses = (ModuleType(f"entmax.{n}") for n in ("activations", "root_finding", "losses"))
-for module, names in {
-    activations: {"sparsemax": sparsemax, "entmax15": entmax15, "Sparsemax": Sparsemax, "Entmax15": Entmax15},
-    root_finding: {
-        "sparsemax_bisect": sparsemax_bisect,
-        "entmax_bisect": entmax_bisect,
-        "normmax_bisect": normmax_bisect,
-        "budget_bisect": budget_bisect,
-    },
-    losses: {
-        "SparsemaxLoss": _loss(simplex.sparsemax_loss),
-        "SparsemaxBisectLoss": _loss(simplex.sparsemax_loss),
-        "Entmax15Loss": _loss(simplex.entmax_loss),
-        "EntmaxBisectLoss": _loss(simplex.entmax_loss),
-        "NormmaxBisectLoss": _loss(simplex.normmax_loss),
-    },
-}.items():
-    vars(module).update(names)
-    sys.modules[module.__name__] = module
-activations._sparsemax_threshold_and_support = _threshold_and_support(2.0)
-activations._entmax_threshold_and_support = _threshold_and_support(1.5)
-package = ModuleType("entmax")
-package.__path__ = []
-sys.modules["entmax"] = package
+def install() -> None:
+    """Stand in for the package `entmax` in this process."""
+    activations, root_finding, losses = (ModuleType(f"entmax.{n}") for n in ("activations", "root_finding", "losses"))
+    for module, names in {
+        activations: {"sparsemax": sparsemax, "entmax15": entmax15, "Sparsemax": Sparsemax, "Entmax15": Entmax15},
+        root_finding: {
+            "sparsemax_bisect": sparsemax_bisect,
+            "entmax_bisect": entmax_bisect,
+            "normmax_bisect": normmax_bisect,
+            "budget_bisect": budget_bisect,
+        },
+        losses: {
+            "SparsemaxLoss": _loss(simplex.sparsemax_loss),
+            "SparsemaxBisectLoss": _loss(simplex.sparsemax_loss),
+            "Entmax15Loss": _loss(simplex.entmax_loss),
+            "EntmaxBisectLoss": _loss(simplex.entmax_loss),
+            "NormmaxBisectLoss": _loss(simplex.normmax_loss),
+        },
+    }.items():
+        vars(module).update(names)
+        sys.modules[module.__name__] = module
+    activations._sparsemax_threshold_and_support = _threshold_and_support(2.0)
+    activations._entmax_threshold_and_support = _threshold_and_support(1.5)
+    package = ModuleType("entmax")
+    package.__path__ = []
+    sys.modules["entmax"] = package

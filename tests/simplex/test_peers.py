@@ -27,7 +27,8 @@ def test_their_tests_pass_with_our_functions(tmp_path):
         if not theirs.is_file():
             pytest.skip(f"this release of entmax installs no {name}")
         (tmp_path / name).write_text(theirs.read_text(encoding="utf-8"), encoding="utf-8")
-    shim = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); import tests.simplex.entmax_shim"
+    shim = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+    shim += "from tests.simplex.entmax_shim import install\ninstall()\n"
     (tmp_path / "conftest.py").write_text(shim, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -117,7 +117,7 @@ class TextClassifier:
         facts: dict[str, Any],
         measured: dict[str, Any],
         inputs: dict[str, str],
-        examples: Sequence[tuple[str, str]],
+        examples: Sequence[tuple[str, str]] = (),
     ) -> None:
         self.model_ = model
         self.classes_ = np.array(list(classes), dtype=str)

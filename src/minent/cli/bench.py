@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import islice
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -83,8 +85,22 @@ def _answered(model: str, rows: Sequence[bytes], lines: int) -> tuple[float, flo
     with process.stdin as pipe:
         for begin in range(0, lines, len(rows)):
             pipe.writelines(islice(rows, min(len(rows), lines - begin)))
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    peak = _peak(process)
     if process.returncode:
         raise InputError(f"{model}: 'minent predict' ended with code {process.returncode}; what it said stands above.")
-    return time.perf_counter() - begun, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return time.perf_counter() - begun, peak
+
+
+def _peak(process: subprocess.Popen[bytes]) -> float:
+    """Wait for the end; return the peak of bytes in memory, 0 where the system does not tell.
+
+    The kernel's own account of a child that has ended counts the memory of its parent too, so the child is looked at
+    while it runs; its memory does not grow with the stream, so the last look is near enough.
+    """
+    peak = 0.0
+    while process.poll() is None:
+        with suppress(OSError, StopIteration):
+            lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+            peak = 1024.0 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+        time.sleep(0.002)
+    return peak
