@@ -33,6 +33,9 @@ def test_decode_names_the_line(tokenizer_folder):
     assert run("tokenizer", "decode", tokenizer_folder, stdin="100\n1 x\n") == Run(
         2, "a\n", "minent: stdin, line 2: '1 x' is no row of ids. Write numbers, spaces between.\n"
     )
+    endless = run("tokenizer", "decode", tokenizer_folder, stdin="9" * 5000 + "\n")
+    assert (endless.code, endless.out) == (2, "")
+    assert "is no row of ids" in endless.err
     outside = run("tokenizer", "decode", tokenizer_folder, stdin="9999\n")
     assert outside.code == 2
     assert outside.err.startswith("minent: stdin, line 1: ids[0] is 9999, but vocab_size is ")

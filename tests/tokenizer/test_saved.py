@@ -87,6 +87,17 @@ def loop(arrays):
     arrays["falls"][first], arrays["falls"][second] = second, first
 
 
+def far(arrays):
+    """Every slot but those of the root names the longest piece, which is longer than what may have been read."""
+    root, longest = int(arrays["units"][1]) >> 32, 3 + int(np.diff(arrays["starts"][3:]).argmax())
+    arrays["pieces"][np.arange(len(arrays["pieces"])) - root >= 256] = longest
+    arrays["pieces"][:root] = longest
+
+
+def root_piece(arrays):
+    arrays["pieces"][(int(arrays["units"][1]) >> 32) + 97] = 299
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -97,6 +108,7 @@ def loop(arrays):
         put("pieces", 5, 10**6),
         put("pieces", 5, -1),
         put("pieces", 5, 1),
+        root_piece,
         put("suffixes", 299, 299),
         put("suffixes", 299, 10**6),
         put("suffixes", 299, -1),
@@ -121,6 +133,26 @@ def loop(arrays):
 def test_whatever_a_kernel_follows_is_checked(folder, tmp_path, change):
     with pytest.raises(ChangedFileError, match="Do not trust this folder"):
         Tokenizer.load(rewritten(folder, tmp_path / "changed", change))
+
+
+def test_a_piece_that_begins_before_the_text_is_never_followed(folder, tmp_path):
+    """The depth of a slot is not checked on loading, so the loops look themselves."""
+    loaded = Tokenizer.load(rewritten(folder, tmp_path / "far", far))
+    for text in ("the", "the cat sat on the mat"):
+        found = loaded.marginals(text)
+        assert found.begins.min() == 0
+        assert found.probabilities[found.ends == len(text)].sum() == pytest.approx(1)
+        assert all(0 <= id < loaded.vocab_size for seed in range(9) for id in loaded.encode(text, alpha=0, seed=seed))
+
+
+@pytest.mark.parametrize("header", [b"[]", b"[" * 100_000, b'{"a": []}', b'{"a": {"dtype": "U8"}}'])
+def test_a_header_of_another_shape_is_refused(folder, tmp_path, header):
+    manifest = artifacts.read_manifest(folder)
+    with artifacts.writing(tmp_path / "odd", kind="tokenizer", format=2, config=manifest.config) as draft:
+        (draft.path / "pieces.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+        draft.facts.update(manifest.facts)
+    with pytest.raises(ChangedFileError):
+        Tokenizer.load(tmp_path / "odd")
 
 
 def test_an_unchanged_rewrite_is_read(folder, tmp_path, made):

@@ -328,6 +328,27 @@ def test_a_resumed_run_does_not_begin_anew(tmp_path, monkeypatch):
         train(texts, TokenizerConfig(vocab_size=401), checkpoint=tmp_path / "state")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [lambda texts: ["other", *texts[1:]], lambda texts: texts[:-1], lambda texts: []],
+    ids=["another first", "one fewer", "none"],
+)
+def test_a_sample_of_other_texts_is_not_gone_on_with(tmp_path, monkeypatch, change):
+    """Texts that were read are not learnt from again, but they must be those that were read."""
+    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
+    texts, config = sentences(600), TokenizerConfig(vocab_size=300)
+
+    def stop(event):
+        if event.stage != "read texts":
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train(texts, config, checkpoint=tmp_path / "state", progress=stop)
+    with pytest.raises(InputError, match="is the checkpoint of other texts or another config"):
+        train(change(texts), config, checkpoint=tmp_path / "state")
+    assert train(texts, config, checkpoint=tmp_path / "state").pieces == train(texts, config).pieces
+
+
 def test_a_large_text_is_sampled(monkeypatch):
     texts = [f"{sentence} {i}" for i, sentence in enumerate(sentences(60_000))]
     made = train(texts, TokenizerConfig(vocab_size=400, sample_megabytes=1))

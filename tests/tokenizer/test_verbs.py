@@ -20,7 +20,8 @@ from tests.test_architecture import documented_names, parameters_of
 from tests.tokenizer.reference import sentences
 
 LINES = sentences(300)
-TEXT = st.lists(st.sampled_from([*LINES[:6], "é", "猫", "a", "\n", "\udcff", "aaaa"]), max_size=8).map("".join)
+PARTS = st.sampled_from([*LINES[:6], "é", "猫", "a", "\n", "\udcff", "\udca9", "aaaa"])
+TEXT = st.lists(PARTS, max_size=8).map("".join)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,20 @@ def test_byte_offsets_are_those_of_the_pieces(tokenizers, text):
     assert tokenizers[0].offsets(text, "bytes") == list(pairwise(ends))
 
 
+@given(text=TEXT)
+def test_character_offsets_are_those_of_the_text(tokenizers, text):
+    """A broken byte, kept as a surrogate escape, is a character of the text too."""
+    sizes = [len(character.encode("utf-8", "surrogateescape")) for character in text]
+    owner = np.repeat(np.arange(len(text)), sizes).tolist()
+    expected = [(owner[begin], owner[end - 1] + 1) for begin, end in tokenizers[0].offsets(text, "bytes")]
+    assert tokenizers[0].offsets(text) == expected
+
+
+def test_sizes_may_be_numpy_numbers(tokenizers):
+    assert tokenizers[0].cut("a" * 9, np.int64(2**62)) == "a" * 9
+    assert tokenizers[0].encode_padded(["a"], np.int64(3))[0].tolist() == [[100, 0, 0]]
+
+
 def test_long_rows_of_ids_are_decoded_as_short_ones(tokenizers):
     tokenizer, text = tokenizers[0], "".join(LINES)
     ids = tokenizer.encode(text)
@@ -98,6 +113,7 @@ def test_documented_parameters_are_those_of_the_verbs(room):
         (lambda t: t.starting_with(3), "prefix is int"),
         (lambda t: t.offsets("a", "words"), "unit is 'words'"),
         (lambda t: t.encode_padded(["a"], 1, add_bos=True, add_eos=True), "at least 2"),
+        (lambda t: t.encode_padded(["a"], True), "length is True"),
         (lambda t: t.encode_padded(["a"], side="top"), "side is 'top'"),
         (lambda t: t.encode_padded("a"), "Write [text]"),
     ],

@@ -144,7 +144,7 @@ def decode(
         corpus.read_texts(file, format="txt", encoding_errors="replace", allow_empty=True), start=1
     ):
         words = line.split()
-        if not all(word.isdecimal() for word in words):
+        if not all(word.isdecimal() and len(word) < 20 for word in words):
             raise InputError(f"{name}, line {number}: {line[:60]!r} is no row of ids. Write numbers, spaces between.")
         try:
             print(known.decode_bytes(map(int, words)).decode("utf-8", "surrogateescape"))

@@ -10,6 +10,25 @@ if TYPE_CHECKING:
     from minent.tokenizer import Tokenizer
 
 TEXTS = ["so it goes, and so it went on 猫\n" * 40] * 3
+_WORDS = [
+    "the",
+    "cat",
+    "sat",
+    "on",
+    "a",
+    "mat",
+    "and",
+    "saw",
+    "many",
+    "other",
+    "words",
+    "of",
+    "text",
+    "猫",
+    "说",
+    "话\n",
+]
+_DRAWN = 80_000
 
 
 def warmup() -> None:
@@ -24,7 +43,7 @@ def warmup() -> None:
 def _tokenizers() -> Tokenizer:
     from minent import tokenizer
 
-    learnt: Tokenizer = tokenizer.train(TEXTS, tokenizer.TokenizerConfig(vocab_size=300))
+    learnt: Tokenizer = tokenizer.train([_varied()], tokenizer.TokenizerConfig(vocab_size=300, min_count=2))
     faithful: Tokenizer = tokenizer.train(TEXTS, tokenizer.TokenizerConfig(vocab_size=300, faithful=True))
     for made in (learnt, faithful):
         text = "".join(TEXTS)
@@ -46,4 +65,15 @@ def _vectors(learnt: Tokenizer) -> None:
     from minent import vectors
 
     ids, starts = learnt.encode_arrays(TEXTS)
-    vectors.train(ids, starts.astype(np.int64), vocab_size=learnt.vocab_size)
+    for solver in ("exact", "sampled"):
+        config = vectors.VectorsConfig(solver=solver, max_iterations=2)
+        vectors.train(ids, starts.astype(np.int64), vocab_size=learnt.vocab_size, config=config).map(9)
+    vectors.train_words(TEXTS, learnt)
+    vectors.LibraryPlanner(np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0]])).plan([[0, 2], [0, 2], [1]], items=3)
+
+
+def _varied() -> str:
+    """Words in a drawn order: enough that pieces must be given up, tables grow, and two threads have a part each."""
+    import numpy as np
+
+    return " ".join(_WORDS[i] for i in np.random.default_rng(0).integers(0, len(_WORDS), _DRAWN))

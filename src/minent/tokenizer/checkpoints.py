@@ -38,14 +38,19 @@ class Checkpoint:
         if isinstance(texts, (str, bytes)):
             raise InputError(f"texts is one {type(texts).__name__}; it takes an iterable of str. Write [text].")
         sample = self._saved_sample()
-        read = sample.texts
+        read = unread = sample.texts
         for number, (text, weight) in enumerate(_with_weights(texts, weights)):
             if number < read:
+                unread -= 1
+                if not sample.holds(text):
+                    raise self._of_others()
                 continue
             sample.add_text(text, weight)
             if sample.texts % _REPORT_EVERY == 1:
                 progress(runtime.Progress("read texts", sample.bytes, None, "bytes"))
                 self._save_sample(sample)
+        if unread:
+            raise self._of_others()
         progress(runtime.Progress("read texts", sample.bytes, sample.bytes, "bytes", f"{sample.texts:,} texts"))
         self._save_sample(sample)
         return sample
@@ -56,10 +61,7 @@ class Checkpoint:
             return 0, None, []
         manifest = artifacts.read_manifest(self._folder / "draft", kind=KIND, format=FORMAT)
         if manifest.inputs["texts"] != sample.digest() or manifest.config != artifacts.plain(self._config):
-            raise InputError(
-                f"{self._folder}: is the checkpoint of other texts or another config. Choose another folder, or "
-                f"remove it to start anew."
-            )
+            raise self._of_others()
         arrays = artifacts.load_arrays(self._folder / "draft" / "pieces.safetensors")
         read = [_unpacked(arrays, number) for number in range(len(arrays) // 3)]
         return manifest.facts["steps"], read[-1], read[:-1]
@@ -79,15 +81,18 @@ class Checkpoint:
             folder.facts.update(steps=steps)
             folder.inputs.update(texts=sample.digest())
 
+    def _of_others(self) -> InputError:
+        return InputError(
+            f"{self._folder}: is the checkpoint of other texts or another config. Choose another folder, or remove it "
+            f"to start anew."
+        )
+
     def _saved_sample(self) -> TextSample:
         if self._folder is None or not (self._folder / "sample" / artifacts.MANIFEST).exists():
             return TextSample(self._config.normalization, self._config.sample_megabytes)
         sample = TextSample.load(self._folder / "sample")
         if (sample.normalization, sample.megabytes) != (self._config.normalization, self._config.sample_megabytes):
-            raise InputError(
-                f"{self._folder}: is the checkpoint of another config. Choose another folder, or remove it to start "
-                f"anew."
-            )
+            raise self._of_others()
         return sample
 
     def _save_sample(self, sample: TextSample) -> None:

@@ -19,7 +19,9 @@ def _added(a, b):
 
 @njit(cache=True, nogil=True)
 def _is_cut(buffer, begin, end, by_lines):
-    """Whether a line begins inside, so that no piece may lie here."""
+    """Whether no piece may lie here: a line begins inside, or in a damaged folder it is longer than what was read."""
+    if begin < 0:
+        return True
     if by_lines:
         for i in range(begin + 1, end):
             if buffer[i - 1] == 10 and buffer[i] != 10:

@@ -15,7 +15,7 @@ from minent.tokenizer import specials as special_tokens
 from minent.tokenizer.automaton import Automaton
 from minent.tokenizer.pieces import Pieces
 from minent.tokenizer.streaming import EncodingStream
-from minent.tokenizer.text import join, normalize, to_utf8
+from minent.tokenizer.text import join, normalize, to_utf8, widths
 
 if TYPE_CHECKING:
     from minent.tokenizer.model import Tokenizer
@@ -201,7 +201,7 @@ class Encoding:
         sizes = np.diff(starts)
         if length is None:
             length = int(sizes.max(initial=0)) + marks
-        if not isinstance(length, int) or length < marks:
+        if not isinstance(length, (int, np.integer)) or isinstance(length, bool) or length < marks:
             raise InputError(f"length is {length!r}; it takes a whole number of at least {marks}, or None.")
         kept = np.minimum(sizes, length - marks)
         column = np.arange(length) - (0 if side == "right" else (length - marks - kept)[:, None])
@@ -276,9 +276,10 @@ class Encoding:
         begins = np.append(0, ends[:-1])
         if unit == "bytes":
             return list(zip(begins.tolist(), ends.tolist()))
-        data = np.frombuffer(b"".join([self._pieces.by_id[id] for id in ids]), dtype=np.uint8)
-        character = np.cumsum((data & 0xC0) != 0x80)
-        return list(zip((character[begins] - 1).tolist(), character[ends - 1].tolist()))
+        if self.normalization != "none":
+            text = b"".join([self._pieces.by_id[id] for id in ids]).decode("utf-8", "surrogateescape")
+        character = np.repeat(np.arange(len(text)), widths(text))
+        return list(zip(character[begins].tolist(), (character[ends - 1] + 1).tolist()))
 
     def count(self, text: str, *, allowed_special: Special = (), disallowed_special: Special = "all") -> int:
         """Count the pieces that a text takes.
@@ -325,14 +326,14 @@ class Encoding:
             raise InputError(f"max_tokens is {max_tokens!r}; it takes a whole number from 0.")
         known = self._automaton
         self._refuse_specials(text)
-        data = to_utf8(normalize(text, self.normalization))[: max_tokens * known.reach + 4]
+        text, most = normalize(text, self.normalization), int(max_tokens) * known.reach + 4
+        data = to_utf8(text)[:most]
         ways, counts = np.empty(len(data), dtype=np.uint32), np.empty(len(data) + 1, dtype=np.int64)
         buffer = np.frombuffer(data, dtype=np.uint8)
         kernels.advance(buffer, 0, np.uint64(known.root), known, *automata.window(known), ways)
         kernels.counts_to(ways, counts)
-        is_begin = np.append((buffer & 0xC0) != 0x80, True)
-        end = int(np.flatnonzero(is_begin & (counts <= max_tokens))[-1])
-        return data[:end].decode("utf-8", "surrogateescape")
+        ends = np.append(0, np.cumsum(widths(text[:most])))
+        return text[: np.flatnonzero(counts[ends[ends <= len(data)]] <= max_tokens)[-1]]
 
     def marginals(self, text: str, alpha: float = 1.0) -> Marginals:
         """Say how likely each piece is at each place, when segmentations are drawn as `encode(alpha=...)` draws them.
@@ -484,8 +485,11 @@ class Encoding:
         return np.concatenate([*rows, np.empty(0, dtype=np.int32)]), np.cumsum(sizes)
 
     def _part_to_utf8(self, part: str, place: str, at: int) -> bytes:
-        to_utf8(" " * at + part if at and not part.isascii() else part, place)  # names the position in the whole text
-        return to_utf8(normalize(part, self.normalization, place), place)
+        try:
+            return to_utf8(normalize(part, self.normalization, place), place)
+        except InputError:
+            to_utf8(" " * at + part, place)  # names the position in the whole text
+            raise
 
     def _special_id(self, special: str) -> int:
         return len(self._pieces) - len(self.specials) + self.specials.index(special)

@@ -11,7 +11,7 @@ Source: P. Gibbons, VLDB 2001 (distinct sampling).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -101,15 +101,36 @@ class TextSample:
         place = f"texts[{self.texts}]"
         if not (isinstance(weight, (int, float)) and 0 < weight <= 1000):
             raise InputError(f"the weight of {place} is {weight!r}; it takes a number above 0, at most 1000.")
-        normal = normalize(text, self.normalization, place)
-        to_utf8(normal, place)  # a lone surrogate is named by its place in the text, not in a block
-        for block in text_blocks(normal):
-            data = block.encode("utf-8", "surrogateescape")
-            mark = int.from_bytes(hashlib.blake2b(data, digest_size=8).digest())
+        for mark, data in self._marked(text, place):
             self.bytes += len(data)
             self._hold(mark, data, 1, float(weight))
         self.texts += 1
         self._shrink()
+
+    def holds(self, text: str) -> bool:
+        """Whether a text may be one of those that were read: all of its blocks that the sample would hold are in it.
+
+        Args:
+            text: The text.
+
+        Raises:
+            InputError: See `add`.
+
+        Example:
+            >>> sample = TextSample()
+            >>> sample.add(["so it goes"])
+            >>> sample.holds("so it goes"), sample.holds("so be it")
+            (True, False)
+        """
+        return all(mark in self._blocks or mark >> (64 - self._zeros) for mark, _ in self._marked(text, "text"))
+
+    def _marked(self, text: str, place: str) -> Iterator[tuple[int, bytes]]:
+        """The blocks of a text, with their marks."""
+        normal = normalize(text, self.normalization, place)
+        to_utf8(normal, place)  # a lone surrogate is named by its place in the text, not in a block
+        for block in text_blocks(normal):
+            data = block.encode("utf-8", "surrogateescape")
+            yield int.from_bytes(hashlib.blake2b(data, digest_size=8).digest()), data
 
     def __add__(self, other: TextSample) -> TextSample:
         """The sample of both texts together."""

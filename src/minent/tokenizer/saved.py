@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 KIND, FORMAT = "tokenizer", 2
 _FILE = "pieces.safetensors"
 _TYPES = {"U8": np.uint8, "I32": np.int32, "I64": np.int64, "U32": np.uint32, "U64": np.uint64, "F64": np.float64}
+_WRONG = (KeyError, ValueError, TypeError, IndexError, OverflowError, AttributeError, RecursionError)
 _BUILT = ("units", "falls", "pieces", "suffixes")
 
 
@@ -64,7 +65,7 @@ def read(folder: str | Path) -> dict[str, Any]:
         _check_pieces(pieces, arrays["counts"], arrays["scores"])
         built: dict[str, Any] = {name: automata.read_only(arrays[name]) for name in _BUILT}
         _check_automaton(**built, known=pieces, ids=len(arrays["scores"]) + SPECIALS)
-    except (KeyError, ValueError, TypeError, IndexError, OverflowError) as error:
+    except _WRONG as error:
         raise ChangedFileError(
             f"{path}: holds no tokenizer that works ({error}), though its digest fits. Do not trust this folder."
         ) from error
@@ -123,7 +124,10 @@ def _root(units: np.ndarray) -> int:
 def _check_automaton(
     units: np.ndarray, falls: np.ndarray, pieces: np.ndarray, suffixes: np.ndarray, known: Pieces, ids: int
 ) -> None:
-    """Whatever a kernel may follow leads to a slot, an id or a place before; and every fall ends at the root."""
+    """Whatever a kernel may follow leads to a slot, an id or a place before; and every fall ends at the root.
+
+    That no piece is longer than what was read on the way to its slot is not checked here, but by the kernels.
+    """
     slots, lengths = len(units), known.lengths[:ids]
     types = [array.dtype.type for array in (units, falls, pieces, suffixes)]
     _require(types == [np.uint64, np.uint32, np.int32, np.int32], "the automaton has wrong types")
@@ -133,6 +137,7 @@ def _check_automaton(
     _require(
         root + 256 <= slots and (units[root : root + 256] >> np.uint64(32) == root).all(), "the root misses a byte"
     )
+    _require((pieces[root : root + 256] == np.arange(SPECIALS, SPECIALS + 256)).all(), "the root names other bytes")
     _require(((units & np.uint64(2**32 - 1)) + np.uint64(256) <= slots).all(), "a state lies outside")
     _require((falls + np.uint64(256) <= slots).all(), "a fall lies outside")
     fall = falls

@@ -79,6 +79,18 @@ def to_utf8(text: str, place: str = "text") -> bytes:
         ) from None
 
 
+def widths(text: str) -> np.ndarray:
+    """The bytes of each character of a text that `to_utf8` takes (int64); a broken byte is one.
+
+    Example:
+        >>> widths("aé猫\\udcff").tolist()
+        [1, 2, 3, 1]
+    """
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    codes = np.where(codes >> 8 == 0xDC, 0, codes)  # kept broken bytes are U+DC80 to U+DCFF
+    return 1 + (codes >= 0x80).astype(np.int64) + (codes >= 0x800) + (codes >= 0x10000)
+
+
 def chunks(text: str, isolate_digits: bool) -> list[str]:
     """Cut a text for training: every chunk is a line with the line ends behind it, or a digit where digits stand alone.
 
