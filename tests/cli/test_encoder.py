@@ -59,3 +59,13 @@ def test_wrong_names_cost_one_line(tokenizer_folder, tmp_path):
     assert refused.err.startswith("minent: mixer is 'gmpl'; it takes one of 'attention', 'mlp_mixer', ")
     assert refused.err.endswith(" Did you mean 'gmlp'?\n")
     assert refused.err.count("\n") == 1
+
+
+def test_vectors_of_words_are_refused_with_the_cure(tokenizer_folder, tmp_path):
+    texts = SAMPLE / "train-0.jsonl"
+    assert run("vectors", "train", tokenizer_folder, texts, "-o", tmp_path / "words", "--dim", 16).code == 0
+    refused = run("encoder", "pretrain", tokenizer_folder, texts, "-o", tmp_path / "e", "--vectors", tmp_path / "words")
+    assert refused.code == 2
+    assert refused.err.count("\n") == 1
+    assert "holds vectors of words" in refused.err
+    assert "--units pieces" in refused.err

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minent.encoders import Encoder, EncoderConfig
+from minent.encoders import MIXERS, Encoder, EncoderConfig
 from minent.encoders.mixers.attention import SelfAttention
 from minent.encoders.mixers.toeplitz import Toeplitz
 from minent.errors import InputError
@@ -66,3 +66,11 @@ def test_attention_agrees_with_loops(length: int, seed: int) -> None:
 def test_a_wrong_shape_is_refused(wrong: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         EncoderConfig(**({"vocab_size": 50} | wrong))
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (2, 0)])
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_a_batch_without_a_token_has_no_vectors(mixer: str, shape: tuple[int, int]) -> None:
+    encoder = Encoder(EncoderConfig(mixer=mixer, vocab_size=9, dim=16, layers=1, max_length=8))
+    ids = torch.zeros(shape, dtype=torch.int64)
+    assert encoder(ids, ids != 0).shape == (*shape, 16)

@@ -284,7 +284,8 @@ def test_load_gives_what_save_had(tmp_path: Path) -> None:
     ("arguments", "config", "message"),
     [
         ({}, {"prompt_length": 30}, "prompt_length is 30"),
-        ({"initial": np.zeros((3, 16))}, {}, r"\(40, 16\) are needed"),
+        ({"initial": np.zeros((3, 16))}, {}, r"\(40, 16\) are needed. Train them on the ids of this tokenizer"),
+        ({"initial": np.zeros((40, 8))}, {}, r"\(40, 16\) are needed. Were the vectors trained with this dim"),
         ({"initial": np.full((40, 16), np.nan)}, {}, "finite vectors"),
         ({"piece_bytes": np.ones(3)}, {}, "piece_bytes has shape"),
     ],
@@ -300,3 +301,5 @@ def test_empty_and_tiny_texts() -> None:
     tiny = pretrain(np.array([5], dtype=np.int32), np.array([0, 1]), SHAPE, SHORT)
     assert tiny.facts["held_out"] is None
     assert np.isfinite(tiny.embed(np.array([5]), np.array([0, 1]))).all()
+    most = dataclasses.replace(SHORT, held_out=0.9)  # of one text, none can be held out
+    assert pretrain(np.array([5], dtype=np.int32), np.array([0, 1]), SHAPE, most).facts["train_tokens"] == 1

@@ -13,6 +13,7 @@ from minent.errors import InputError
 from minent.prompts.model import PromptModel, embed
 from minent.prompts.reparametrize import REPARAMETRIZATIONS
 from minent.prompts.template import Assembler, parse
+from minent.prompts.training import Schedule, train
 from minent.prompts.verbalizer import averaging, tokens_of
 from tests.prompts import reference
 
@@ -166,3 +167,24 @@ def test_the_body_gets_gradients_in_mode_all_and_the_original_stays() -> None:
     changed = {name for name, weight in model.encoder.state_dict().items() if not torch.equal(weight, before[name])}
     assert changed == before.keys() - {"output_bias"}
     assert all(torch.equal(weight, before[name]) for name, weight in encoder.state_dict().items())
+
+
+def test_running_statistics_follow_the_order_of_the_parts() -> None:
+    config = EncoderConfig(mixer="repmlp", vocab_size=20, dim=16, layers=1, max_length=16, prompt_slots=2)
+    ids = np.arange(3, 19, dtype=np.int64).repeat(2)
+    ids[::4] = 20  # the mask token of each row
+    how = Schedule("softmax", 2, 8, 1e-2, 1e-2, 0.0, 0)
+
+    def last_first(function, parts):
+        return [function(part) for part in list(parts)[::-1]][::-1]
+
+    found = []
+    for parallel in (map, last_first):
+        torch.manual_seed(0)
+        words = torch.eye(2, 20)
+        model = PromptModel(
+            Encoder(config), torch.zeros(2, 16), words, train_body=True, learn_labels=True, reparametrization="none"
+        )
+        train(model, ids, np.arange(0, 33, 4), np.arange(8) % 2, how, parallel, lambda event: None)
+        found.append(model.encoder.state_dict())
+    assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])

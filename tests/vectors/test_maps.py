@@ -83,3 +83,10 @@ def test_what_cannot_be_mapped_is_named():
             neighbour_map(points)
     with pytest.raises(InputError, match="perplexity is 0"):
         neighbour_map(np.zeros((9, 2)), perplexity=0)
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1.0, 1e6), (1e25, 0.0), (1e-25, 0.0)])
+def test_neither_place_nor_size_of_the_points_matters(scale, shift):
+    places = neighbour_map(clusters(each=12).astype(np.float64) * scale + shift, perplexity=5, iterations=300)
+    apart = np.square(places[:, None] - places).sum(axis=2) + np.where(np.eye(60), np.inf, 0)
+    assert (apart.argmin(axis=1) // 12 == np.arange(60) // 12).all()

@@ -103,6 +103,7 @@ def test_no_slot_is_used_twice_and_the_same_seed_gives_the_same_plan():
         (lambda: LibraryPlanner(np.eye(2), min_distance=0.0), "min_distance is 0"),
         (lambda: LibraryPlanner(np.eye(2)).plan([[0], [1], [2]]), "3 items, but 2 slots"),
         (lambda: LibraryPlanner(np.eye(2)).plan([[0, 5]], items=2), "loan 0 holds the item 5"),
+        (lambda: LibraryPlanner(np.eye(2)).plan([[1], [0.7]]), "loan 1 holds 0.7; items are whole numbers"),
         (lambda: LibraryPlanner(np.eye(2)).plan([[]]), "loans holds no item"),
         (lambda: LibraryPlanner(np.eye(2)).plan([[0, 1]], categories=["a"]), "categories names 1"),
         (lambda: LibraryPlanner(np.eye(2)).plan([[0, 1]], restarts=-1), "restarts is -1"),

@@ -245,3 +245,16 @@ def test_directed_windows_learn_what_follows():
     assert both.entropy_bits == pytest.approx(1, abs=0.01)
     assert ahead.entropy_bits == 0
     assert ahead.bits_per_pair < 0.05
+
+
+def test_of_directed_pairs_some_tokens_are_only_the_second():
+    ids, starts = np.array([0, 1, 0, 2] * 5, dtype=np.int32), np.arange(0, 21, 2)
+    made = vectors.train(ids, starts, vocab_size=3, config=vectors.VectorsConfig(directed=True, subsample=0.0))
+    assert made.entropy_bits == pytest.approx(1)  # after 0 comes 1 or 2, nothing comes after them
+    assert made.entropy_bits <= made.bits_per_pair + 1e-6
+    assert np.isfinite(made.matrix).all()
+
+
+def test_an_analogy_of_words_and_ids_is_refused(learned):
+    with pytest.raises(InputError, match="mixes words and ids"):
+        learned.analogy("a", 1, 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -193,6 +195,11 @@ def test_words_do_not_depend_on_threads(pieces, monkeypatch, tmp_path):
     assert len(digests) == 1
 
 
+def test_texts_that_end_after_one_reading_are_refused(pieces):
+    with pytest.raises(InputError, match="read only once"):
+        vectors.train_words(iter(SENTENCES), pieces)
+
+
 @pytest.mark.parametrize("bounds", [{"min_count": 0}, {"most": 0}])
 def test_bounds_of_a_lexicon(pieces, bounds):
     with pytest.raises(InputError, match="1 or more"):
@@ -225,6 +232,27 @@ def test_similarity_is_the_rank_correlation_and_tells_its_coverage(tmp_path):
     near = [made.closeness(made.vector(one), made.vector(other)) for one, other in ("ab", "ac", "bd")]
     assert near == pytest.approx([0.9 / np.hypot(0.9, 0.1), 0, np.sqrt(0.5) * 1 / np.hypot(0.9, 0.1)], abs=1e-6)
     assert result.spearman == pytest.approx(1)
+
+
+def test_sections_may_part_similarities_too(tmp_path):
+    made = flat(["a", "b", "c"], [[1, 0], [0.9, 0.1], [0, 1]])
+    file = tmp_path / "pairs.txt"
+    file.write_text(": near\na b 9\n: far\na c 1\n", encoding="utf-8")
+    result = vectors.evaluate(made, file)
+    assert (result.pairs, result.known, result.spearman) == (2, 2, pytest.approx(1))
+
+
+def test_analogies_of_pieces_are_judged_as_they_are_answered(tmp_path):
+    units = ("man", " man", " king", "woman", " queen", " woman")
+    rows = [[1, 0, 1], [1, 0.1, 1], [1, 1, 1], [-1, 0, 1], [-1, 1, 1], [-1, 0.9, 1]]
+    counts = np.arange(len(units), 0, -1)
+    made = vectors.Vectors(
+        np.array(rows, dtype=np.float32), counts, np.zeros(3, np.float32), vectors.VectorsConfig(), (), 0.0,
+        lexicon=Lexicon(units, counts, is_cut=False),
+    )  # fmt: skip
+    assert made.analogy("man", "king", "woman", k=1)[0][0] == " queen"
+    (tmp_path / "questions.txt").write_text("man king woman queen\n", encoding="utf-8")
+    assert vectors.evaluate(made, tmp_path / "questions.txt").right == 1
 
 
 @pytest.mark.parametrize("kernel", ["dot", "gauss"])
@@ -292,6 +320,15 @@ def test_words_with_spaces_and_capitals_come_through(tmp_path):
         assert again.has_row("new york")
 
 
+@pytest.mark.parametrize("end", [b"", b"\n"])  # gensim writes nothing between rows, word2vec a line end
+def test_a_small_binary_file_is_told_from_text(tmp_path, end):
+    rows = np.array([[2.0, 0.0], [0.5, 2.0]], dtype="<f4")  # every byte of them is ASCII
+    (tmp_path / "v").write_bytes(
+        b"2 2\n" + b"".join(w + b" " + row.tobytes() + end for w, row in zip([b"a", b"b"], rows))
+    )
+    assert vectors.Vectors.from_file(tmp_path / "v").matrix.tolist() == rows.tolist()
+
+
 def test_text_without_a_header_is_read(tmp_path):
     (tmp_path / "glove.txt").write_text("the 1 2 3\nof 4 5 6\n")
     assert vectors.Vectors.from_file(tmp_path / "glove.txt").matrix.tolist() == [[1, 2, 3], [4, 5, 6]]
@@ -301,6 +338,9 @@ def test_text_without_a_header_is_read(tmp_path):
     ("content", "said"),
     [
         (b"2 3\na 1 2 3\nb 1 2\n", ":3: has 2 numbers, but the first line has 3"),
+        (b"3 2\na 1 2\nb 3 4\n", "ends after 2 of its 3 words"),
+        (gzip.compress(bytes(range(256)) * 9)[:-9] + b"\xff" * 9, "cannot be read"),
+        (b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xff\xff\xff\xff", "cannot be read"),
         (b"1 2\na 1 x\n", ":2: 'a 1 x' is not a word and numbers"),
         (b"1 2\na 1 nan\n", "not finite"),
         (b"", "holds no words"),

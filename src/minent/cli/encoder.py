@@ -27,7 +27,7 @@ def pretrain(
     files: options.Files,
     output: options.Output,
     vectors: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Word vectors that the embedding starts from.")
+        str | None, typer.Option(metavar="DIR", help="Vectors trained with --units pieces, to start from.")
     ] = None,
     mixer: Annotated[
         str, typer.Option(metavar="NAME", help="How tokens are mixed: gmlp, attention, resmlp and others.")
@@ -62,7 +62,15 @@ def pretrain(
     from minent.vectors import Vectors
 
     known = Tokenizer.load(pieces)
-    initial = None if vectors is None else Vectors.load(vectors).matrix
+    initial = None
+    if vectors is not None:
+        learnt = Vectors.load(vectors)
+        if learnt.lexicon is not None and learnt.lexicon.is_cut:
+            raise InputError(
+                f"{vectors}: holds vectors of words, but an encoder starts from those of its tokenizer's pieces. "
+                f"Train them with 'minent vectors train --units pieces'."
+            )
+        initial = learnt.matrix
     width = dim or (128 if initial is None else int(initial.shape[1]))
     shape = encoders.EncoderConfig(
         mixer=mixer,

@@ -118,7 +118,7 @@ def _split(starts: np.ndarray, encoder: EncoderConfig, config: PretrainConfig) -
     windows, _ = cut(starts, room)
     lengths, order = np.diff(windows), np.random.default_rng([config.seed, 1]).permutation(len(windows) - 1)
     held = np.zeros(len(lengths), dtype=bool)
-    held[order[: round(config.held_out * len(lengths))]] = True
+    held[order[: min(round(config.held_out * len(lengths)), len(lengths) - 1)]] = True  # one is left to train on
     train, kept = (_Windows(windows[:-1][chosen], lengths[chosen]) for chosen in (~held, held))
     return train, kept
 
@@ -145,9 +145,12 @@ def _check(
             f"rows of {encoder.max_length} tokens. Give it more, or a shorter prompt."
         )
     if initial is not None and (initial.shape != (encoder.vocab_size, encoder.dim) or not np.isfinite(initial).all()):
+        cure = "Were the vectors trained with this dim?"
+        if initial.shape[:1] != (encoder.vocab_size,):
+            cure = "Train them on the ids of this tokenizer; vectors of words have rows of their own."
         raise InputError(
             f"initial has shape {initial.shape}; finite vectors of shape (vocab_size, dim) = "
-            f"({encoder.vocab_size}, {encoder.dim}) are needed. Were the vectors trained with this dim?"
+            f"({encoder.vocab_size}, {encoder.dim}) are needed. {cure}"
         )
     if piece_bytes is not None and np.shape(piece_bytes) != (encoder.vocab_size,):
         raise InputError(

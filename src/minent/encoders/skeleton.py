@@ -209,6 +209,8 @@ class Encoder(nn.Module):
         """Return the residual stream before the first block and after each one, for what `forward` takes."""
         self._check(inputs, mask)
         embeddings = inputs if inputs.is_floating_point() else self.embedding(inputs)
+        if not mask.numel():
+            return [embeddings] * (len(self.blocks) + 1)  # no token, nothing to mix
         order = None
         if self._mixer.counts_places and bool((mask[:, 1:] & ~mask[:, :-1]).any()):
             order = mask.int().argsort(dim=1, descending=True, stable=True)  # each row from its first real token on

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from minent import simplex
-from minent.encoders import masking
+from minent.encoders import MIXERS, masking
 from minent.encoders.batches import pad
 from minent.encoders.session import SHARDS, Map, backward
 from minent.prompts.model import PromptModel, at_mask, embed
@@ -54,7 +54,8 @@ def train(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min((step + 1) / rises, (how.steps - step) / max(1.0, how.steps - rises), 1.0)
     )
-    draws = model.train_body and model.encoder.config.dropout  # from torch's one generator, so the shards take turns
+    shape = model.encoder.config  # dropout draws from one generator, statistics run on: the shards take turns
+    in_turn = model.train_body and (shape.dropout or MIXERS[shape.mixer].keeps_statistics)
     losses: list[float] = []
     try:
         for step, rows in zip(range(how.steps), _batches(len(targets), how)):
@@ -64,7 +65,7 @@ def train(
                 return _loss(model, *pad(ids, starts, part), targets[part], how, seed) * (len(part) / count)
 
             parts = np.array_split(rows, min(SHARDS, len(rows)))
-            losses.append(backward(map if draws else parallel, weights, share, parts))
+            losses.append(backward(map if in_turn else parallel, weights, share, parts))
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
             optimiser.step()
             schedule.step()

@@ -70,8 +70,8 @@ def evaluate(vectors: Vectors, path: str | Path) -> SimilarityResult | AnalogyRe
         InputError: The file cannot be read, a line is neither kind (it is named), or the vectors have no names.
     """
     rows = _rows(Path(path))
-    is_analogy = any(len(row) == 1 for row in rows) or len(rows[0]) == 4
-    return _analogies(vectors, rows) if is_analogy else _similarity(vectors, rows)
+    is_analogy = any(len(row) == 4 for row in rows)
+    return _analogies(vectors, rows) if is_analogy else _similarity(vectors, [row for row in rows if len(row) == 3])
 
 
 def _rows(path: Path) -> list[list[str]]:
@@ -143,12 +143,12 @@ def _analogies(vectors: Vectors, rows: list[list[str]]) -> AnalogyResult:
             counts[1] += 1
             asked.append((section, row))
     for (section, row), answer in zip(asked, _answers(vectors, [row for _, row in asked])):
-        sections[section][2] += answer == row[3].lower()
+        sections[section][2] += vectors.lexicon is not None and answer in vectors.lexicon.ids_of(row[3])
     questions, known, right = map(sum, zip(*sections.values()))
     return AnalogyResult(questions, known, right, {name: (a, b, c) for name, (a, b, c) in sections.items()})
 
 
-def _answers(vectors: Vectors, questions: list[list[str]]) -> list[str]:
+def _answers(vectors: Vectors, questions: list[list[str]]) -> list[int]:
     """The first answer of `Vectors.analogy` to many questions, by products of matrices."""
     lexicon, points = vectors.lexicon, vectors.points
     assert lexicon is not None
@@ -156,13 +156,14 @@ def _answers(vectors: Vectors, questions: list[list[str]]) -> list[str]:
     squares = np.square(points[offered]).sum(axis=1)
     place = np.full(len(points), -1)
     place[offered] = np.arange(len(offered))
-    answers: list[str] = []
+    at = {word: vectors.placed(vectors.vector(word)) for row in questions for word in row[:3]}
+    answers: list[int] = []
     for first in range(0, len(questions), _AT_ONCE):
-        ids = np.array([[lexicon.ids_of(word)[0] for word in row[:3]] for row in questions[first : first + _AT_ONCE]])
-        goals = points[ids[:, 1]] - points[ids[:, 0]] + points[ids[:, 2]]
+        some = questions[first : first + _AT_ONCE]
+        goals = np.array([at[b] - at[a] + at[c] for a, b, c, _ in some])
         scores = 2 * goals @ points[offered].T - squares
-        for column in place[ids].T:
-            asked = np.flatnonzero(column >= 0)
-            scores[asked, column[asked]] = -np.inf
-        answers += [lexicon.units[offered[at]].lower() for at in scores.argmax(axis=1)]
+        for row, words in zip(scores, some):
+            asked = place[[id_ for word in words[:3] for id_ in lexicon.ids_of(word)]]
+            row[asked[asked >= 0]] = -np.inf
+        answers += offered[scores.argmax(axis=1)].tolist()
     return answers

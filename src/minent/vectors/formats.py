@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,7 +59,7 @@ def read(path: str | Path, format: str | None = None) -> Table:
     try:
         content = path.read_bytes()
         content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: cannot be read ({error}). Check the path.") from error
     readers: dict[str, Callable[[Path, bytes], Table]] = {
         "word2vec-text": _read_text,
@@ -77,16 +79,18 @@ def read(path: str | Path, format: str | None = None) -> Table:
 def _told(content: bytes) -> str:
     if content[8:9] == b"{" and len(content) >= 8 + struct.unpack("<Q", content[:8])[0]:
         return "safetensors"
+    head = content[:100_000]
     try:
-        content[:100_000].rpartition(b"\n")[0].decode()
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # which forgives a character that is cut at the end
     except UnicodeDecodeError:
         return "word2vec-binary"
-    return "word2vec-text"
+    return "word2vec-binary" if b"\0" in head else "word2vec-text"
 
 
 def _read_text(path: Path, content: bytes) -> Table:
     lines = content.decode("utf-8", "replace").split("\n")
-    has_header = len(lines[0].split()) == 2
+    header = lines[0].split()
+    has_header = len(header) == 2 and all(part.isdecimal() for part in header)
     words, rows = [], []
     for number, line in enumerate(lines[has_header:], start=1 + has_header):
         if not line.strip():
@@ -99,6 +103,8 @@ def _read_text(path: Path, content: bytes) -> Table:
         if len(rows[-1]) != len(rows[0]) or not numbers:
             raise InputError(f"{path}:{number}: has {len(numbers)} numbers, but the first line has {len(rows[0])}.")
         words.append(_with_spaces(word))
+    if has_header and len(words) < int(header[0]):
+        raise InputError(f"{path}: ends after {len(words)} of its {int(header[0])} words. Was the file cut short?")
     matrix = np.array(rows, dtype=np.float32) if rows else np.zeros((0, 0), np.float32)
     return words, matrix, _ranked(len(words))
 

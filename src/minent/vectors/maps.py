@@ -59,13 +59,14 @@ def neighbour_map(
         >>> bool(np.linalg.norm(places[0] - places[1]) < np.linalg.norm(places[0] - places[25]))
         True
     """
-    points = np.asarray(points, dtype=np.float32)
+    points = np.asarray(points, dtype=np.float64)
     if points.ndim != 2 or not np.isfinite(points).all():
         raise InputError(
             f"points has shape {points.shape}; it takes a table of finite numbers, one row for each point."
         )
     if not perplexity >= 1 or iterations < 0:
         raise InputError(f"perplexity is {perplexity!r} and iterations {iterations!r}; at least 1 and 0.")
+    points = _centred(points)
     places = _principal_plane(points)
     if len(points) < 4:
         return places
@@ -117,6 +118,15 @@ def _calibrated(squared: np.ndarray, perplexity: float) -> np.ndarray:
         wide = entropy > np.log(perplexity)
         low, high = np.where(wide, middle, low), np.where(wide, high, middle)
     return chances
+
+
+def _centred(points: np.ndarray) -> np.ndarray:
+    """The points around their mean, of a size near one: the map takes no note of either, single precision does."""
+    if points.size:
+        points = points * 2.0 ** -np.frexp(np.abs(points).max())[1]
+        points = points - points.mean(axis=0)
+        points = points * 2.0 ** -np.frexp(np.abs(points).max())[1]
+    return points.astype(np.float32)
 
 
 def _principal_plane(points: np.ndarray) -> np.ndarray:

@@ -244,6 +244,9 @@ def walks(loans: Sequence[Sequence[int]], items: int | None = None) -> tuple[np.
     Raises:
         InputError: No loan with an item, or an id outside `[0, items)`.
     """
+    for number, loan in enumerate(loans):
+        if strange := [item for item in loan if not isinstance(item, (int, np.integer))]:
+            raise InputError(f"loan {number} holds {strange[0]!r}; items are whole numbers from 0. Number them first.")
     rows = [sorted(set(map(int, loan))) for loan in loans]
     rows = [row for row in rows if row]
     if not rows:

@@ -32,7 +32,7 @@ def start(cost: PairCost, dim: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     rows = cost.mass
     scores = pairs.copy()
     at = np.repeat(np.arange(len(rows)), np.diff(pairs.indptr))
-    scores.data = np.maximum(0.0, np.log(pairs.data) - np.log(rows)[at] - cost.log_base[pairs.indices])
+    scores.data = np.maximum(0.0, np.log(pairs.data) - np.log(rows[at]) - cost.log_base[pairs.indices])
     scores.eliminate_zeros()
     if len(rows) > MOST_EXACT:
         scores = scores.astype(np.float32)  # half the time, and nobody looks at the seventh digit of a start

@@ -69,7 +69,8 @@ def train(
     counts = cooccurrence(
         ids, starts, vocab_size=vocab_size, window=config.window, weighting=config.weighting, directed=config.directed
     )
-    met = np.flatnonzero(np.diff(counts.indptr))
+    beside = np.diff(counts.indptr) + np.bincount(counts.indices, minlength=vocab_size)
+    met = np.flatnonzero(beside)  # of directed pairs, some are only ever the second
     dim = config.dim or dimension_for(vocab_size)
     matrix = np.zeros((vocab_size, dim), dtype=np.float32)
     curve, entropy = [0.0], 0.0
@@ -119,7 +120,7 @@ def train_words(
         Vectors with a lexicon.
 
     Raises:
-        InputError: The texts hold no word.
+        InputError: The texts hold no word, or can be read only once.
 
     Example:
         >>> from minent import tokenizer
@@ -129,6 +130,8 @@ def train_words(
         'dog'
     """
     config = config or FOR_WORDS
+    if iter(texts) is texts:
+        raise InputError("texts can be read only once, and it is read twice. Give a list: list(texts).")
     progress(Progress("find words", 0, None, "texts"))
     lexicon = Lexicon.learn(texts, pieces, min_count=min_count, most=most)
     ids, starts = lexicon.encode_arrays(texts)

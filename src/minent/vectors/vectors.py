@@ -136,8 +136,10 @@ class Vectors:
         """
         if all(isinstance(word, str) for word in (a, b, c)):
             excluded = {id_ for word in (a, b, c) for id_ in self._named().ids_of(word)}
-            at_a, at_b, at_c = (self._placed(self.vector(word)) for word in (a, b, c))
+            at_a, at_b, at_c = (self.placed(self.vector(word)) for word in (a, b, c))
             return self._words(self._nearest(at_b - at_a + at_c, k, excluded, self._named().whole))
+        if any(isinstance(word, str) for word in (a, b, c)):
+            raise InputError(f"an analogy of {a!r}, {b!r} and {c!r} mixes words and ids. Give three of one kind.")
         at_a, at_b, at_c = (self.points[self._checked(id_)] for id_ in (a, b, c))
         return self._nearest(at_b - at_a + at_c, k, {a, b, c})
 
@@ -179,14 +181,19 @@ class Vectors:
             one: (dim,).
             other: (dim,).
         """
-        return float(self._closeness(self._placed(other)[None], self._placed(one))[0])
+        return float(self._closeness(self.placed(other)[None], self.placed(one))[0])
 
     def _named(self) -> Lexicon:
         if self.lexicon is None:
             raise InputError("these vectors have ids without names. Ask by id, or train them with a lexicon.")
         return self.lexicon
 
-    def _placed(self, vector: np.ndarray) -> np.ndarray:
+    def placed(self, vector: np.ndarray) -> np.ndarray:
+        """Return where a vector stands among `points`.
+
+        Args:
+            vector: (dim,).
+        """
         return _unit(vector) if self.config.kernel == "dot" else vector
 
     def _closeness(self, points: np.ndarray, place: np.ndarray) -> np.ndarray:
@@ -200,7 +207,7 @@ class Vectors:
     ) -> list[tuple[int, float]]:
         if k < 1:
             raise InputError(f"k is {k!r}; it takes a whole number, 1 or more.")
-        closeness = self._closeness(self.points, self._placed(vector))
+        closeness = self._closeness(self.points, self.placed(vector))
         known = np.flatnonzero(self.known if allowed is None else self.known & allowed)
         order = known[np.argsort(-closeness[known], kind="stable")]
         found = (int(id_) for id_ in order if int(id_) not in excluded)
