@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import signal
@@ -273,6 +274,29 @@ def test_a_place_is_held_by_one_run_and_let_go(tmp_path):
     assert list(tmp_path.iterdir()) == []
     with artifacts.locked(tmp_path / "model"):
         pass
+
+
+def test_a_lock_that_is_removed_while_it_is_looked_at_is_taken_again(tmp_path, monkeypatch):
+    flock, removed = fcntl.flock, []
+
+    def late(handle, how):
+        flock(handle, how)
+        if not removed:
+            removed.append((tmp_path / ".model.lock").unlink())
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    exists = type(tmp_path).exists
+    monkeypatch.setattr(type(tmp_path), "exists", lambda path: path.suffix == ".lock" or exists(path))
+    with artifacts.locked(tmp_path / "model"):
+        assert (tmp_path / ".model.lock").read_text() == str(os.getpid())
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path):
+    (tmp_path / "precious").write_text("data")
+    (tmp_path / ".model.lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(ArtifactError, match="cannot be written"), artifacts.locked(tmp_path / "model"):
+        pass
+    assert (tmp_path / "precious").read_text() == "data"
 
 
 def test_a_run_that_was_killed_holds_nothing(tmp_path):

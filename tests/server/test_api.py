@@ -16,7 +16,9 @@ import minent
 from minent.errors import ArtifactError, InputError
 from minent.server import Limits, create_app
 from minent.server.batching import Batcher, Overloaded
+from minent.server.limits import BodyLimit
 from minent.server.run import _hosts
+from minent.server.service import Loaded, Service
 from tests.server.conftest import fitted
 
 TEXTS = ["the old harbour near the reef", "an owl in the oak", ""]
@@ -161,6 +163,7 @@ def test_pages_forbid_what_they_do_not_need(client):
         assert response.status_code == 200
         policy = response.headers["content-security-policy"]
         assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
         assert "http" not in policy
     assert "script-src 'self'" in client.get("/").headers["content-security-policy"]
     assert "script-src" not in client.get("/report").headers["content-security-policy"]
@@ -169,6 +172,74 @@ def test_pages_forbid_what_they_do_not_need(client):
 def test_bounds_above_zero():
     with pytest.raises(InputError, match="texts is 0"):
         Limits(texts=0)
+
+
+def test_an_answer_of_boundless_length_is_refused(model_folder):
+    with TestClient(create_app(model_folder, limits=Limits(tokenized_characters=10))) as client:
+        assert client.post("/tokenize", json={"texts": ["reef "] * 2}).status_code == 200
+        response = client.post("/tokenize", json={"texts": ["reef "] * 3})
+        assert (response.status_code, "15 characters, but /tokenize takes 10" in error_of(response)) == (400, True)
+
+
+def test_a_message_stays_one_line_of_bounded_length(client):
+    assert error_of(client.post("/predict", json={"text": "a", "x\ny": 1})).startswith("x y: ")
+    assert len(error_of(client.post("/explain", json={"text": "a", "label": "woods " * 3000}))) < 500
+
+
+def test_our_own_fault_is_told_and_counted(model_folder, monkeypatch):
+    app = create_app(model_folder)
+    monkeypatch.setattr(type(app.state.service.loaded.classifier), "predict_proba", lambda self, texts: 1 / 0)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        response = client.post("/predict", json={"text": "a"})
+        assert (response.status_code, "POST /predict failed" in error_of(response)) == (500, True)
+        assert 'minent_requests_total{path="/predict",status="500"} 1.0' in client.get("/metrics").text
+
+
+def test_labels_and_texts_that_are_no_unicode_can_be_sent(tmp_path):
+    minent.TextClassifier(budget_seconds=5).fit(["so good \ud800", "so bad"] * 3, ["+\ud800", "-"] * 3).save(
+        tmp_path / "model"
+    )
+    with TestClient(create_app(tmp_path / "model")) as client:
+        assert client.get("/health").json()["classes"] == ["+\ufffd", "-"]
+        asked = b'{"text": "good \\ud800"}'
+        header = {"content-type": "application/json"}
+        answer = client.post("/predict", content=asked, headers=header).json()
+        assert answer["predictions"][0][0]["label"] == "+\ufffd"
+        answer = client.post("/explain", content=asked, headers=header).json()
+        assert (answer["label"], answer["text"]) == ("+\ufffd", "good \ufffd")
+        assert answer["neighbours"][0]["label"] == "+\ufffd"
+
+
+def test_half_a_body_is_no_request():
+    said: list[object] = []
+
+    async def left_midway():
+        parts = [{"type": "http.request", "body": b"{}", "more_body": True}, {"type": "http.disconnect"}]
+
+        async def receive():
+            return parts.pop(0)
+
+        async def note(*seen):
+            said.append(seen)
+
+        await BodyLimit(note, most=100, seconds=5)({"type": "http", "headers": []}, receive, note)
+
+    asyncio.run(left_midway())
+    assert said == []
+
+
+def test_a_body_that_does_not_come_is_not_waited_for():
+    said: list[dict] = []
+
+    async def never():
+        await asyncio.sleep(60)
+
+    async def note(message):
+        said.append(message)
+
+    asyncio.run(BodyLimit(None, most=100, seconds=0.05)({"type": "http", "headers": []}, never, note))
+    assert said[0]["status"] == 408
+    assert b"within 0.05 seconds" in said[1]["body"]
 
 
 # --- time, crowds and a model that is replaced ------------------------------------------------------------------------
@@ -189,7 +260,7 @@ def test_requests_that_wait_are_answered_together():
 
     def answer(texts):
         gate.wait(5)
-        return np.array([[len(text)] for text in texts])
+        return "model", np.array([[len(text)] for text in texts])
 
     async def crowd():
         batcher = Batcher(answer, largest=6, most_waiting=9, observe=sizes.append)
@@ -209,7 +280,7 @@ def test_requests_that_wait_are_answered_together():
         return rows
 
     rows = asyncio.run(crowd())
-    assert [row.ravel().tolist() for row in rows] == [[n, n] for n in range(5)]
+    assert [row.ravel().tolist() for _, row in rows] == [[n, n] for n in range(5)]
     assert sizes == [2, 6, 2]
 
 
@@ -217,7 +288,7 @@ def test_one_failed_batch_does_not_stop_the_next():
     def answer(texts):
         if "bad" in texts:
             raise ValueError("bad")
-        return np.zeros((len(texts), 1))
+        return "model", np.zeros((len(texts), 1))
 
     async def both():
         batcher = Batcher(answer)
@@ -228,7 +299,24 @@ def test_one_failed_batch_does_not_stop_the_next():
         task.cancel()
         return found
 
-    assert asyncio.run(both()).shape == (1, 1)
+    model, rows = asyncio.run(both())
+    assert (model, rows.shape) == ("model", (1, 1))
+
+
+def test_labels_are_those_of_the_model_that_answered(model_folder, tmp_path):
+    fitted(("town", "sea", "wood")).save(tmp_path / "new")
+    app = create_app(model_folder, watch_seconds=3600)
+    with TestClient(app) as client:
+        ask = app.state.batcher.ask
+
+        async def replaced_while_waiting(texts):
+            app.state.service.loaded = Loaded.read(tmp_path / "new")
+            return await ask(texts)
+
+        app.state.batcher.ask = replaced_while_waiting
+        answer = client.post("/predict", json={"text": "owl", "top_k": 9}).json()
+    assert answer["model"] == minent.artifacts.read_manifest(tmp_path / "new").digest
+    assert sorted(each["label"] for each in answer["predictions"][0]) == ["sea", "town", "wood"]
 
 
 def test_a_replaced_folder_answers_without_a_restart(tmp_path, model_folder):
@@ -245,6 +333,41 @@ def test_a_replaced_folder_answers_without_a_restart(tmp_path, model_folder):
         assert _soon(lambda: client.get("/health").json()["classes"] == ["sea", "town"])
         assert client.get("/health").json()["status"] == "ok"
         assert "minent_model_reloads_total 1.0" in client.get("/metrics").text
+
+
+def test_a_folder_that_was_away_for_a_while_is_not_stale(tmp_path, model_folder):
+    shutil.copytree(model_folder, tmp_path / "model")
+    service = Service(tmp_path / "model")
+    (tmp_path / "model").rename(tmp_path / "away")
+    assert (service.refresh(), "no such folder" in service.trouble) == (False, True)
+    (tmp_path / "away").rename(tmp_path / "model")
+    assert (service.refresh(), service.trouble) == (False, "")
+
+
+def test_whatever_goes_wrong_the_last_good_model_goes_on(tmp_path, model_folder, monkeypatch):
+    shutil.copytree(model_folder, tmp_path / "model")
+    service = Service(tmp_path / "model")
+    with monkeypatch.context() as patched:
+        patched.setattr(minent.TextClassifier, "load", lambda folder: {}["weights"])
+        (tmp_path / "model" / "manifest.json").touch()
+        assert (service.refresh(), service.trouble) == (False, "'weights'")
+    assert (service.refresh(), service.trouble) == (False, "")
+
+
+def test_a_folder_replaced_while_it_is_read_is_read_again(tmp_path, model_folder, monkeypatch):
+    shutil.copytree(model_folder, tmp_path / "model")
+    new, load = fitted(("sea", "town")), minent.TextClassifier.load
+
+    def slowly(folder):
+        loaded = load(folder)
+        if "wood" in loaded.classes_:
+            new.save(folder, overwrite=True)
+        return loaded
+
+    monkeypatch.setattr(minent.TextClassifier, "load", slowly)
+    loaded = Loaded.read(tmp_path / "model")
+    assert loaded.classifier.classes_.tolist() == ["sea", "town"]
+    assert loaded.digest == minent.artifacts.read_manifest(tmp_path / "model").digest
 
 
 def _soon(true) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import signal
 import socket
@@ -11,7 +12,7 @@ import urllib.request
 
 import pytest
 
-from minent.errors import InputError
+from minent.errors import InputError, MissingExtraError
 from minent.server import serve
 
 
@@ -35,6 +36,43 @@ def test_it_answers_and_stops_cleanly(model_folder):
         process.stderr.close()
 
 
+SLOW = """
+import sys, time
+from minent import TextClassifier
+from minent.cli import main
+fast = TextClassifier.predict_proba
+TextClassifier.predict_proba = lambda self, texts: (print("begun", flush=True), time.sleep(1), fast(self, texts))[2]
+main(["serve", sys.argv[1], "--port", "0", "--quiet"])
+"""
+
+
+def test_a_request_that_is_being_answered_is_finished_before_it_stops(model_folder):
+    process = subprocess.Popen([sys.executable, "-c", SLOW, str(model_folder)], stdout=subprocess.PIPE, text=True)
+    try:
+        place = re.search(r"http://([^:]+):(\d+)", process.stdout.readline())
+        connection = http.client.HTTPConnection(place[1], int(place[2]), timeout=30)
+        connection.request("POST", "/predict", b'{"texts": ["reef"]}', {"content-type": "application/json"})
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGTERM)
+        assert b'"sea"' in connection.getresponse().read()
+        connection.close()
+        assert process.wait(30) in (0, -signal.SIGTERM)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.mark.parametrize("missing", ["fastapi", "uvicorn", "prometheus_client"])
+def test_without_the_extra_the_cure_is_named(model_folder, monkeypatch, missing):
+    for name in [name for name in sys.modules if name.partition(".")[0] == missing or name == "minent.server.app"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "minent.server.metrics", raising=False)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(MissingExtraError, match=r"is not installed. Run: pip install 'minent\[serve\]'"):
+        serve(model_folder, port=0)
+
+
 def test_an_address_that_is_taken_is_named(model_folder):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -44,3 +82,5 @@ def test_an_address_that_is_taken_is_named(model_folder):
             serve(model_folder, port=port)
     with pytest.raises(InputError, match="cannot be listened on"):
         serve(model_folder, port=99_999)
+    with pytest.raises(InputError, match="cannot be listened on"):
+        serve(model_folder, host="a" * 70)

@@ -51,12 +51,12 @@ def _take(path: Path, folder: Path) -> int:
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         except OSError as error:
             raise ArtifactError(f"{folder}: cannot be written ({error.strerror}). Choose another place.") from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if path.exists() and os.path.samestat(os.fstat(handle), path.stat()):
+            if _is_at(handle, path):
                 os.truncate(handle, 0)
                 os.write(handle, str(os.getpid()).encode())
                 return handle
@@ -67,3 +67,10 @@ def _take(path: Path, folder: Path) -> int:
             raise ArtifactError(
                 f"{folder}: another run is working on it (process {holder}). Wait for it, or choose another place."
             ) from None
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:  # its holder removed it just now
+        return False

@@ -25,7 +25,7 @@ from minent.server.service import Loaded, Service
 
 def predictions(loaded: Loaded, rows: np.ndarray, top_k: int, threshold: float) -> PredictAnswer:
     """The likeliest labels of each row of probabilities."""
-    labels = loaded.classifier.classes_.tolist()
+    labels = [sendable(label) for label in loaded.classifier.classes_.tolist()]
     order = np.argsort(-rows, axis=1, kind="stable")[:, :top_k]
     kept = [
         [
@@ -44,9 +44,9 @@ def tokens(loaded: Loaded, texts: Sequence[str]) -> TokenizeAnswer:
     return TokenizeAnswer(
         tokens=[
             Tokens(
-                text=_sendable(as_read(text, vocabulary.script)),
+                text=sendable(as_read(text, vocabulary.script)),
                 pieces=[
-                    Piece(start=start, end=end, ngram=_sendable(ngram), known=vocabulary.column(ngram) is not None)
+                    Piece(start=start, end=end, ngram=sendable(ngram), known=vocabulary.column(ngram) is not None)
                     for start, end, ngram in located_ngrams(text, vocabulary.script)
                 ],
             )
@@ -66,13 +66,15 @@ def explanation(loaded: Loaded, text: str, label: str | None, loudest: int) -> E
     ranked = sorted(weights.items(), key=lambda item: (-abs(item[1]), item[0]))[:loudest]
     examples = loaded.classifier.examples_
     return ExplainAnswer(
-        text=_sendable(found.text),
-        label=label,
-        labels=[Label(label=name, probability=round(share, 6)) for name, share in found.probabilities.items()],
+        text=sendable(found.text),
+        label=sendable(label),
+        labels=[
+            Label(label=sendable(name), probability=round(share, 6)) for name, share in found.probabilities.items()
+        ],
         weights=[round(weight, 4) for weight in found.weights(label)],
-        ngrams=[Weighed(ngram=_sendable(ngram), weight=round(weight, 4)) for ngram, weight in ranked],
+        ngrams=[Weighed(ngram=sendable(ngram), weight=round(weight, 4)) for ngram, weight in ranked],
         neighbours=[
-            Neighbour(text=_sendable(examples[row][0]), label=examples[row][1], likeness=round(likeness, 4))
+            Neighbour(text=sendable(examples[row][0]), label=sendable(examples[row][1]), likeness=round(likeness, 4))
             for row, likeness in loaded.neighbours.nearest(text)
         ],
     )
@@ -83,12 +85,12 @@ def health(service: Service) -> Health:
     return Health(
         status="stale" if service.trouble else "ok",
         model=service.loaded.digest,
-        classes=service.loaded.classifier.classes_.tolist(),
+        classes=[sendable(label) for label in service.loaded.classifier.classes_.tolist()],
         version=__version__,
-        trouble=service.trouble,
+        trouble=sendable(service.trouble),
     )
 
 
-def _sendable(text: str) -> str:
+def sendable(text: str) -> str:
     """Lone surrogates (bytes that were no text) cannot be sent; they are shown as U+FFFD, one for one."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if not text.isascii() else text

@@ -32,12 +32,15 @@ from minent.server.messages import (
     TokenizeAnswer,
 )
 from minent.server.metrics import CONTENT_TYPE, Metrics
-from minent.server.service import Service
+from minent.server.service import Loaded, Service
 
 _PAGE = Path(__file__).parent / "page"
 _FILES = {"page.css": "text/css", "page.js": "text/javascript", "docs.js": "text/javascript"}
-_ONLY_OURS = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:"
-_REPORT = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"  # the report is one file, styles and all
+_ALONE = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"  # default-src does not cover these
+_ONLY_OURS = f"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; {_ALONE}"
+_REPORT = (
+    f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {_ALONE}"  # the report is one file, styles and all
+)
 _LOUDEST = 12
 
 
@@ -46,14 +49,14 @@ def build(folder: str | Path, limits: Limits, hosts: Sequence[str], watch_second
     metrics = Metrics()
     service = Service(folder, on_reload=metrics.reloads.inc)
 
+    def answer(texts: Sequence[str]) -> tuple[Loaded, np.ndarray]:
+        loaded = service.loaded  # once: it may be replaced while it answers
+        return loaded, loaded.classifier.predict_proba(texts)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # Made here, since it belongs to the event loop that runs the application.
-        app.state.batcher = Batcher(
-            lambda texts: service.loaded.classifier.predict_proba(texts),
-            most_waiting=limits.waiting_texts,
-            observe=metrics.batch.observe,
-        )
+        app.state.batcher = Batcher(answer, most_waiting=limits.waiting_texts, observe=metrics.batch.observe)
         tasks = [asyncio.create_task(app.state.batcher.run()), asyncio.create_task(service.watch(watch_seconds))]
         yield
         for task in tasks:
@@ -74,7 +77,7 @@ def build(folder: str | Path, limits: Limits, hosts: Sequence[str], watch_second
     _add_pages(app)
     _add_errors(app)
     app.middleware("http")(_measured_and_fenced)
-    app.add_middleware(BodyLimit, most=limits.body_bytes)
+    app.add_middleware(BodyLimit, most=limits.body_bytes, seconds=limits.seconds)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     return app
 
@@ -82,14 +85,15 @@ def build(folder: str | Path, limits: Limits, hosts: Sequence[str], watch_second
 def _add_answers(app: FastAPI) -> None:
     """The routes for programs."""
     service, limits = app.state.service, app.state.limits
-    problems: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (400, 413, 422, 503)}
+    problems: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (400, 408, 413, 422, 500, 503)}
 
     @app.post("/predict", responses=problems)
     async def predict(asked: PredictRequest) -> PredictAnswer:
         """Labels with calibrated probabilities, the likeliest first."""
         texts = _within(asked.rows, limits)
-        loaded = service.loaded
-        rows = await asyncio.wait_for(app.state.batcher.ask(texts), limits.seconds) if texts else np.zeros((0, 0))
+        loaded, rows = service.loaded, np.zeros((0, 0))
+        if texts:
+            loaded, rows = await asyncio.wait_for(app.state.batcher.ask(texts), limits.seconds)
         app.state.metrics.texts.inc(len(texts))
         return answers.predictions(loaded, rows, asked.top_k, asked.threshold)
 
@@ -97,6 +101,11 @@ def _add_answers(app: FastAPI) -> None:
     async def tokenize(asked: Texts) -> TokenizeAnswer:
         """The n-grams of each text, and which of them the model knows."""
         texts = _within(asked.rows, limits)
+        if (size := sum(map(len, texts))) > limits.tokenized_characters:
+            raise InputError(
+                f"the texts hold {size} characters, but /tokenize takes {limits.tokenized_characters}, since its "
+                f"answer is many times as long. Send them in parts."
+            )
         return await asyncio.wait_for(asyncio.to_thread(answers.tokens, service.loaded, texts), limits.seconds)
 
     @app.post("/explain", responses=problems)
@@ -105,8 +114,9 @@ def _add_answers(app: FastAPI) -> None:
         loaded = service.loaded
         classes = loaded.classifier.classes_.tolist()
         if asked.label is not None and asked.label not in classes:
-            hint = did_you_mean(asked.label, classes)
-            raise InputError(f"label is {asked.label!r}; this model knows {listing(classes)}.{hint}")
+            label = asked.label[:200]  # whatever else was sent
+            hint = did_you_mean(label, classes)
+            raise InputError(f"label is {label!r}; this model knows {listing(classes)}.{hint}")
         work = asyncio.to_thread(answers.explanation, loaded, asked.text, asked.label, _LOUDEST)
         return await asyncio.wait_for(work, limits.seconds)
 
@@ -147,7 +157,7 @@ def _add_errors(app: FastAPI) -> None:
     """Every error is one line that says what to do."""
 
     def problem(status: int, sentence: str, **headers: str) -> JSONResponse:
-        return JSONResponse({"error": sentence}, status, headers=headers)
+        return JSONResponse({"error": answers.sendable(" ".join(sentence.split()))}, status, headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def wrong_request(request: Request, error: RequestValidationError) -> Response:
@@ -166,6 +176,10 @@ def _add_errors(app: FastAPI) -> None:
     async def too_slow(request: Request, error: TimeoutError) -> Response:
         return problem(503, f"no answer within {app.state.limits.seconds:g} seconds. Send fewer texts, or come again.")
 
+    @app.exception_handler(Exception)
+    async def our_fault(request: Request, error: Exception) -> Response:
+        return problem(500, f"{request.method} {request.url.path} failed. The log of the server says why.")
+
     @app.exception_handler(Overloaded)
     async def too_many(request: Request, error: Overloaded) -> Response:
         return problem(503, "too many texts are waiting. Come again in a second.", **{"retry-after": "1"})
@@ -174,12 +188,16 @@ def _add_errors(app: FastAPI) -> None:
 async def _measured_and_fenced(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
     """Count and time a request, and forbid the browser whatever our pages do not need."""
     metrics, start = request.app.state.metrics, time.perf_counter()
-    with metrics.waiting.track_inprogress():
-        response = await go_on(request)
-    route = request.scope.get("route")
-    path = route.path if route is not None else "other"  # an unknown path must not grow the table
-    metrics.requests.labels(path, response.status_code).inc()
-    metrics.seconds.labels(path).observe(time.perf_counter() - start)
+    status = 500  # where it fails, the answer is made further out
+    try:
+        with metrics.waiting.track_inprogress():
+            response = await go_on(request)
+        status = response.status_code
+    finally:
+        route = request.scope.get("route")
+        path = route.path if route is not None else "other"  # an unknown path must not grow the table
+        metrics.requests.labels(path, status).inc()
+        metrics.seconds.labels(path).observe(time.perf_counter() - start)
     response.headers.setdefault("content-security-policy", _ONLY_OURS)
     response.headers.setdefault("x-content-type-options", "nosniff")
     response.headers.setdefault("referrer-policy", "no-referrer")

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
+
+Model = TypeVar("Model")
 
 
 class Overloaded(Exception):
@@ -20,14 +22,14 @@ class Overloaded(Exception):
 
 class _Asked(NamedTuple):
     texts: Sequence[str]
-    answer: asyncio.Future[np.ndarray]
+    answer: asyncio.Future[tuple[Any, np.ndarray]]
 
 
-class Batcher:
+class Batcher(Generic[Model]):
     """Collects texts of many requests and answers them in batches, one batch at a time, off the event loop.
 
     Args:
-        answer: From texts to one row each; called in a thread, never twice at once.
+        answer: From texts to who answers and one row for each text; called in a thread, never twice at once.
         largest: Most texts of a batch; a request that is larger goes alone.
         most_waiting: Most texts that may wait.
         observe: Told the size of each batch.
@@ -35,7 +37,7 @@ class Batcher:
 
     def __init__(
         self,
-        answer: Callable[[Sequence[str]], np.ndarray],
+        answer: Callable[[Sequence[str]], tuple[Model, np.ndarray]],
         *,
         largest: int = 4096,
         most_waiting: int = 100_000,
@@ -46,8 +48,8 @@ class Batcher:
         self._texts_waiting = 0
         self._arrived = asyncio.Event()
 
-    async def ask(self, texts: Sequence[str]) -> np.ndarray:
-        """Wait for the rows of some texts.
+    async def ask(self, texts: Sequence[str]) -> tuple[Model, np.ndarray]:
+        """Wait for the rows of some texts, and for who gave them: the model may be replaced while they wait.
 
         Raises:
             Overloaded: Too many texts wait already.
@@ -84,7 +86,7 @@ class Batcher:
         texts = [text for asked in batch for text in asked.texts]
         self._observe(len(texts))
         try:
-            rows = await asyncio.to_thread(self._answer, texts)
+            model, rows = await asyncio.to_thread(self._answer, texts)
         except Exception as error:
             for asked in batch:
                 if not asked.answer.done():
@@ -93,5 +95,5 @@ class Batcher:
         start = 0
         for asked in batch:
             if not asked.answer.done():
-                asked.answer.set_result(rows[start : start + len(asked.texts)])
+                asked.answer.set_result((model, rows[start : start + len(asked.texts)]))
             start += len(asked.texts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +22,8 @@ class Limits:
     Attributes:
         body_bytes: Most bytes of a request body.
         texts: Most texts of a request.
-        seconds: Longest wait for an answer; a request that waits longer is told to come again.
+        seconds: Longest wait for a body, and again for its answer; who waits longer is told to come again.
+        tokenized_characters: Most characters of a `/tokenize` request, whose answer is about fifty times as long.
         waiting_texts: Most texts of all requests that wait together; more are told to come again.
 
     Raises:
@@ -30,6 +33,7 @@ class Limits:
     body_bytes: int = 10_000_000
     texts: int = 10_000
     seconds: float = 30.0
+    tokenized_characters: int = 100_000
     waiting_texts: int = 100_000
 
     def __post_init__(self) -> None:
@@ -38,20 +42,34 @@ class Limits:
                 raise InputError(f"{name} is {value!r}; it takes a number above zero.")
 
 
-class BodyLimit:
-    """ASGI middleware: read a body up to the limit and hand it on whole; answer 413 to more, announced or not."""
+class _Left(Exception):
+    """The client is gone: half a body is no request, and nobody waits for an answer."""
 
-    def __init__(self, app: Callable[..., Awaitable[None]], most: int) -> None:
-        self.app, self.most = app, most
+
+class BodyLimit:
+    """ASGI middleware: read a body up to the limit and hand it on whole.
+
+    More, announced or not, is answered with 413, and a body that does not come in time with 408.
+    """
+
+    def __init__(self, app: Callable[..., Awaitable[None]], most: int, seconds: float) -> None:
+        self.app, self.most, self.seconds = app, most, seconds
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        body = None if announced.isdigit() and int(announced) > self.most else await self._read(receive)
+        try:
+            async with asyncio.timeout(self.seconds):
+                body = None if announced.isdigit() and int(announced) > self.most else await self._read(receive)
+        except _Left:
+            return
+        except TimeoutError:
+            await _refuse(send, 408, f"the body did not come within {self.seconds:g} seconds. Send it faster, or less.")
+            return
         if body is None:
-            await self._refuse(send)
+            await _refuse(send, 413, f"the body is larger than {self.most} bytes. Send fewer texts at a time.")
             return
         await self.app(scope, _once({"type": "http.request", "body": body, "more_body": False}, receive), send)
 
@@ -61,18 +79,20 @@ class BodyLimit:
         size, more = 0, True
         while more:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Left
             parts.append(message.get("body", b""))
             size += len(parts[-1])
-            more = message.get("more_body", False)  # a client that left sends no more
+            more = message.get("more_body", False)
             if size > self.most:
                 return None
         return b"".join(parts)
 
-    async def _refuse(self, send: Send) -> None:
-        body = b'{"error": "the body is larger than %d bytes. Send fewer texts at a time."}' % self.most
-        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-        await send({"type": "http.response.start", "status": 413, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+
+async def _refuse(send: Send, status: int, sentence: str) -> None:
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps({"error": sentence}).encode()})
 
 
 def _once(first: Message, then: Receive) -> Receive:

@@ -59,7 +59,7 @@ def serve(
     """Answer over HTTP until Ctrl-C or SIGTERM; requests that are being answered then are finished.
 
     Bound to this machine alone, it answers only requests that name this machine, so that no web page elsewhere can
-    reach it through the reader's browser.
+    read its answers through the reader's browser.
 
     Args:
         folder: A folder from `minent fit`.
@@ -107,7 +107,7 @@ def _listening(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(2048)  # requests that come before the application is up wait for it
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         listener.close()
         raise InputError(f"{host}:{port} cannot be listened on ({error}). Choose another --host or --port.") from error
     return listener

@@ -12,7 +12,6 @@ from pathlib import Path
 from minent import artifacts, report
 from minent.classifier import TextClassifier
 from minent.classifier.explain import Neighbours
-from minent.errors import MinentError
 
 _log = logging.getLogger(__name__)
 
@@ -35,9 +34,12 @@ class Loaded:
 
     @classmethod
     def read(cls, folder: Path) -> Loaded:
-        """Load and verify a saved classifier."""
-        classifier = TextClassifier.load(folder)
-        manifest = artifacts.read_manifest(folder)
+        """Load and verify a saved classifier; again where the folder was replaced meanwhile."""
+        manifest, before = artifacts.read_manifest(folder), ""
+        while before != manifest.digest:
+            before = manifest.digest
+            classifier = TextClassifier.load(folder)
+            manifest = artifacts.read_manifest(folder)
         texts = [text for text, _ in classifier.examples_]
         return cls(classifier, Neighbours(classifier.model_, texts), manifest.digest, report.render(manifest))
 
@@ -69,13 +71,16 @@ class Service:
         """Read the folder again if it was replaced; return whether a new model answers now."""
         mark = self._mark()
         if mark == self._seen:
+            self.trouble = ""  # what was moved away and is back
             return False
         try:
             loaded = Loaded.read(self.folder)
-        except (MinentError, OSError) as error:
+        except Exception as error:  # whatever a folder does to its reader, the last good model goes on
             # Perhaps it is only half there: the mark is not noted, so the next round tries again.
-            self.trouble = str(error)
-            _log.warning("the model folder changed but cannot be read: %s", error)
+            trouble = str(error) or type(error).__name__
+            if trouble != self.trouble:
+                _log.warning("the model folder changed but cannot be read: %s", trouble)
+            self.trouble = trouble
             return False
         self._seen, self.trouble = mark, ""
         if loaded.digest == self.loaded.digest:
