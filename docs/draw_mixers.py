@@ -1,7 +1,7 @@
 """Draw `docs/mixers.svg`: which tokens each mixer looks at. Run as `python docs/draw_mixers.py`.
 
 Each map shows, for a fresh mixer on random tokens, how strongly the output at one place (row) follows the input at
-another (column), the strongest in black. Below it the causal form, where there is one.
+another (column), the strongest in black. Below it the causal form, of the first variant that has one.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ LENGTH, CELL, GAP, LEVELS = 16, 5, 26, 6
 SIDE = LENGTH * CELL
 
 
-def influence(mixer: str, causal: bool) -> torch.Tensor:
+def influence(mixer: str, variant: str = "", causal: bool = False) -> torch.Tensor:
     """`(LENGTH, LENGTH)`: the size of the derivative of each output by each input, the largest being one."""
     torch.manual_seed(0)
     config = EncoderConfig(
-        mixer=mixer, causal=causal, vocab_size=4, dim=16, max_length=LENGTH, heads=2, kernel_size=5, tiny_attention=0
+        mixer=mixer, variant=variant, causal=causal, vocab_size=4, dim=16, max_length=LENGTH, heads=2, kernel_size=5
     )
     layer = MIXERS[mixer](config, layer=1).eval()
     inputs, mask = torch.randn(1, LENGTH, 16), torch.ones(1, LENGTH, dtype=torch.bool)
@@ -46,13 +46,13 @@ def main() -> None:
     for number, (name, mixer) in enumerate(MIXERS.items()):
         left = GAP // 2 + number % columns * (SIDE + GAP)
         top = 24 + number // columns * (2 * SIDE + 3 * GAP)
-        parts.append(f'<text x="{left}" y="{top - 6}">{name}</text>' + drawn(influence(name, False), left, top))
+        parts.append(f'<text x="{left}" y="{top - 6}">{name}</text>' + drawn(influence(name), left, top))
         below = top + SIDE + GAP - 8
-        if mixer.why_not_causal():
-            parts.append(f'<text x="{left}" y="{below + 14}" fill="#777">no causal form</text>')
-        else:
-            parts.append(f'<text x="{left}" y="{below - 5}" fill="#777">causal</text>')
-            parts.append(drawn(influence(name, True), left, below))
+        able = [variant for variant in mixer.variants or ("",) if not mixer.why_not_causal(variant)]
+        said = f"causal ({able[0]})" if able and mixer.why_not_causal() else "causal" if able else "no causal form"
+        parts.append(f'<text x="{left}" y="{below - 5}" fill="#777">{said}</text>')
+        if able:
+            parts.append(drawn(influence(name, able[0], causal=True), left, below))
     width, height = columns * (SIDE + GAP), 2 * (2 * SIDE + 3 * GAP)
     box = f"0 0 {width} {height}"
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" font-family="sans-serif" font-size="12">'

@@ -22,26 +22,27 @@ def main() -> None:
 
 
 def drawing(spots: list[dict]) -> str:
-    """Each word at its place; one that would cover another gives way to a dot."""
+    """Each word at its place, the frequent ones larger; one that would cover another is a dot beneath."""
     width, height, margin = 900, 620, 40
     low, high = ([edge(spot[axis] for spot in spots) for axis in "xy"] for edge in (min, max))
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-size="11">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif">',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
     ]
     taken: list[tuple[float, float, float]] = []
-    for spot in spots:
+    words: list[str] = []
+    for rank, spot in enumerate(spots):
+        size = 14 if rank < 40 else 12 if rank < 120 else 10
         x = margin + (width - 2 * margin) * (spot["x"] - low[0]) / (high[0] - low[0])
         y = height - margin - (height - 2 * margin) * (spot["y"] - low[1]) / (high[1] - low[1])
-        half = 3.1 * len(spot["piece"]) + 2
-        if any(abs(x - other) < half + wide and abs(y - row) < 12 for other, row, wide in taken):
-            parts.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="1.5" fill="#a0aec0"/>')
+        half = 0.28 * size * len(spot["piece"]) + 3
+        if any(abs(x - other) < half + wide and abs(y - row) < 13 for other, row, wide in taken):
+            parts.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="1.5" fill="#cbd5e0"/>')
             continue
         taken.append((x, y, half))
-        parts.append(
-            f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="middle" fill="#1a202c">{escape(spot["piece"])}</text>'
-        )
-    return "\n".join([*parts, "</svg>"]) + "\n"
+        words.append(f'<text x="{x:.0f}" y="{y + size / 3:.0f}" font-size="{size}">{escape(spot["piece"])}</text>')
+    style = 'text-anchor="middle" fill="#1a202c" stroke="#fff" stroke-width="3" paint-order="stroke"'
+    return "\n".join([*parts, f"<g {style}>", *words, "</g>", "</svg>"]) + "\n"
 
 
 if __name__ == "__main__":

@@ -61,12 +61,13 @@ def loans(visits: int = 3000) -> list[list[int]]:
 
 def drawing(slots: np.ndarray, plan: LibraryPlan) -> str:
     """The shelves as they are planned; a subject is a colour, and the first books of it are darkest."""
-    width, height, scale = 620, 390, 46
+    width, height, scale = 640, 380, 46
+    style = 'font-family="sans-serif" font-size="13"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {style}>',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-        f'<text x="20" y="26">{plan.metres:.2f} m a visit; sorted by subject {plan.category_metres:.2f} m; at random '
-        f"{plan.random_metres:.2f} m</text>",
+        f'<text x="14" y="26" font-size="15">{plan.metres:.2f} m a visit; '
+        f"sorted by subject {plan.category_metres:.2f} m; at random {plan.random_metres:.2f} m</text>",
         f'<circle cx="20" cy="{height - 30}" r="6" fill="#1a202c"/><text x="32" y="{height - 26}">door</text>',
     ]
     for book, slot in enumerate(plan.slot_of):
@@ -77,9 +78,9 @@ def drawing(slots: np.ndarray, plan: LibraryPlan) -> str:
             f'fill-opacity="{1 - 0.13 * rank:.2f}"/>'
         )
     for subject, colour in enumerate(COLOURS):
-        y = 70 + 30 * subject
-        parts.append(f'<rect x="545" y="{y - 11}" width="12" height="12" fill="{colour}"/>')
-        parts.append(f'<text x="562" y="{y}">{SUBJECTS[subject]}</text>')
+        y = 65 + 30 * subject
+        parts.append(f'<rect x="550" y="{y - 11}" width="12" height="12" rx="2" fill="{colour}"/>')
+        parts.append(f'<text x="570" y="{y}">{SUBJECTS[subject]}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
