@@ -198,6 +198,8 @@ def test_words_do_not_depend_on_threads(pieces, monkeypatch, tmp_path):
 def test_texts_that_end_after_one_reading_are_refused(pieces):
     with pytest.raises(InputError, match="read only once"):
         vectors.train_words(iter(SENTENCES), pieces)
+    with pytest.raises(InputError, match="texts is one text"):
+        vectors.train_words(SENTENCES[0], pieces)
 
 
 @pytest.mark.parametrize("bounds", [{"min_count": 0}, {"most": 0}])

@@ -120,7 +120,7 @@ def train_words(
         Vectors with a lexicon.
 
     Raises:
-        InputError: The texts hold no word, or can be read only once.
+        InputError: The texts hold no word, are one str, or can be read only once.
 
     Example:
         >>> from minent import tokenizer
@@ -130,6 +130,8 @@ def train_words(
         'dog'
     """
     config = config or FOR_WORDS
+    if isinstance(texts, str):
+        raise InputError("texts is one text; it takes several. Give a list: [text].")
     if iter(texts) is texts:
         raise InputError("texts can be read only once, and it is read twice. Give a list: list(texts).")
     progress(Progress("find words", 0, None, "texts"))

@@ -28,7 +28,8 @@ class Vectors:
     """Word vectors, immutable. `train` makes them; `load` reads them back exactly.
 
     Attributes:
-        matrix: One row per id, float32 (vocab_size, dim); zero for ids that training never saw beside another.
+        matrix: One row per id, float32 (vocab_size, dim); zero for ids that training never saw beside another, or
+            before another where windows are directed.
         counts: How often each id stood in the training texts, int64 (vocab_size,).
         common: What is taken out of text vectors: the unit vector along the mean training text, float32 (dim,).
         config: What they were trained with.
