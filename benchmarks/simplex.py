@@ -68,6 +68,8 @@ def check_against_digits(seed: int) -> None:
             ]
             print(f"alpha {alpha:<8g} largest error against {DIGITS} digits: {errors[0]:.1e} (float64) ", end="")
             print(f"{errors[1]:.1e} (float32, its scores rounded)")
+            assert errors[0] < 1e-12
+            assert errors[1] < 1e-5
 
 
 def entmax_in_digits(row: list[float], alpha):  # type: ignore[no-untyped-def]
@@ -133,6 +135,7 @@ def compare(
     begun = time.perf_counter()
     gap = float((own(scores) - theirs(scores)).abs().max())
     slow = time.perf_counter() - begun > 3
+    assert gap < 1e-5
     taken = seconds(theirs, scores, upstream, runs=1 if slow else 5)
     print(
         f"  {label:32} {show(taken)}  ours {show(ours)}  ratio {taken[0] / ours[0]:6.1f}  (differ {gap:.0e})",

@@ -21,7 +21,7 @@ COLOURS = {
     "sketch": "#2356a8",
 }
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 400, 60, 350, 30
-HIGHEST = 3.5
+HIGHEST = 3.0
 
 
 def curves() -> dict[str, list[float]]:
@@ -67,8 +67,9 @@ def svg(found: dict[str, list[float]]) -> str:
     for row, (method, ratios) in enumerate(sorted(found.items(), key=lambda item: -item[1][-1])):
         points = " ".join(place(rank, ratio) for rank, ratio in zip(RANKS, ratios, strict=True))
         colour, y = COLOURS[method], TOP + 20 + 22 * row
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts.append(f'<path d="M{WIDTH - 100},{y} h18" stroke="{colour}" stroke-width="3"/>')
+        dash = ' stroke-dasharray="6 6"' if method == "strong" else ""  # the columns of qr, whose line it covers
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>')
+        parts.append(f'<path d="M{WIDTH - 100},{y} h18" stroke="{colour}" stroke-width="3"{dash}/>')
         parts.append(f'<text x="{WIDTH - 76}" y="{y + 4}">{method}</text>')
     return "\n".join([*parts, "</svg>", ""])
 

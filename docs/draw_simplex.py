@@ -67,11 +67,11 @@ def draw() -> str:
         panel(right, "how many of 1000 normal scores are kept, over T", supports(), TEMPERATURES, log),
     ]
     legend = [
-        f'<text x="{LEFT + 110 * i}" y="{TOP + HEIGHT + 44}" fill="{colour}">alpha {alpha:g}'
+        f'<text x="{LEFT + 140 * i}" y="{TOP + HEIGHT + 44}" fill="{colour}">alpha {alpha:g}'
         f"{' (softmax)' if alpha == 1 else ' (sparsemax)' if alpha == 2 else ''}</text>"
         for i, (alpha, colour) in enumerate(ALPHAS.items())
     ]
-    size = f'width="{right + WIDTH + 30}" height="{TOP + HEIGHT + 60}"'
+    size = f'viewBox="0 0 {right + WIDTH + 30} {TOP + HEIGHT + 60}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="11">'
     return "\n".join([head, '<rect width="100%" height="100%" fill="white"/>', *panels, *legend, "</svg>"]) + "\n"
 

@@ -48,6 +48,7 @@ def main() -> str:
     for step in range(STEPS + 1):
         x = place(step, 1).split(",")[0]
         parts.append(f'<text x="{x}" y="{HEIGHT - 22}" text-anchor="middle">{step}</text>')
+    parts.append(f'<text x="{place(STEPS / 2, 1).split(",")[0]}" y="{HEIGHT - 5}" text-anchor="middle">steps</text>')
     parts.append(
         f'<text x="{LEFT}" y="14">correct digits after each step (solid Householder, dashed inverse Taylor)</text>'
     )
@@ -58,8 +59,11 @@ def main() -> str:
             parts.append(
                 f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>'
             )
-        end = place(*max((k, d) for k, d in enumerate(digits) if d < 10**DIGITS)).split(",")
-        parts.append(f'<text x="{float(end[0]) + 6}" y="{end[1]}" fill="{colour}">K = {degree}</text>')
+            if formula is householder_step:
+                last, most = max((k, d) for k, d in enumerate(digits) if d < 10**DIGITS)
+        x, y = (float(number) for number in place(last, most).split(","))
+        x, y, anchor = (x + 6, y + 4, "start") if last == STEPS else (x - 8, y, "end")
+        parts.append(f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">K = {degree}</text>')
     return "\n".join([*parts, "</svg>", ""])
 
 

@@ -102,3 +102,9 @@ def test_all_draws_are_counted_and_the_seed_decides() -> None:
 def test_bad_arguments_are_refused(call, message: str) -> None:
     with pytest.raises(InputError, match=message):
         call()
+
+
+def test_the_optimal_core_is_not_lost_to_rounding() -> None:
+    a = 1 / (1 + np.arange(40)[:, None] + np.arange(30))  # Hilbert: its core has entries of 1e13
+    for method in ("sketch", "leverage", "sampling", "deim"):
+        assert cur(a, 20, method=method).error < 1e-5

@@ -289,3 +289,8 @@ def test_layers_of_tensors() -> None:
         interpolative(torch.eye(3).to_sparse(), rank=1)
     with pytest.raises(InputError, match=r"a\[0, 1\] is nan"):
         interpolative(torch.tensor([[0.0, float("nan")]]), rank=1)
+
+
+def test_what_is_known_may_be_complex_beside_a_real_matrix() -> None:
+    a = np.array([[3.0, 2.9, 0.0], [0.0, 0.1, 1.0]])
+    assert select_columns(a, 1, known=np.array([[1j], [0]])).tolist() == [2]

@@ -119,3 +119,16 @@ def test_what_is_no_tuple_of_enough_floats_is_refused() -> None:
         find_root(broken, bracket=(-1, 1), order=2)
     with pytest.raises(InputError, match=r"returns 6 coefficients, but \[a_0 .. a_6\]"):
         find_root(cubic, bracket=(0, 2), args=(0.5, 1.0), order=7)
+
+
+def test_arguments_that_do_not_fit_are_named() -> None:
+    with pytest.raises(InputError, match=r"args\[0\] has shape \(2,\).*find_root_array takes arrays"):
+        find_root(cubic, bracket=(0, 2), args=([0.5, 0.6], 1.0))
+    with pytest.raises(InputError, match="with 1 args"):
+        find_root(cubic, bracket=(0, 2), args=(0.5,))
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_a_compiled_search_of_none_and_of_one(size: int) -> None:
+    found = find_root_array(cubic, bracket=(np.full(size, -3.0), 40.0), args=(0.5, 1.0))
+    np.testing.assert_allclose(found.value, np.full(size, math.log(2)), rtol=1e-14)

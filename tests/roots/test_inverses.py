@@ -73,6 +73,16 @@ def test_normal_quantile_agrees_with_scipy_and_is_odd() -> None:
     np.testing.assert_array_equal(normal_quantile([0.75, 0.25]), np.array([1, -1]) * normal_quantile(0.75))
 
 
+def test_the_smallest_and_the_largest_floats() -> None:
+    tiny = np.array([5e-324, 1e-310, 1e-200, 1e-17])
+    np.testing.assert_allclose(lambert_w([*tiny, *-tiny]), [*tiny, *-tiny], rtol=1e-15)
+    for y in (-5e-324, -1e-310):
+        exact = float(mpmath.lambertw(mpmath.mpf(y), -1).real)
+        assert lambert_w(y, branch=-1) == pytest.approx(exact, rel=1e-15)
+    for mean in (1e15, 4e15, 1e17, -1e300):
+        assert abs(kepler(mean, 0.9) - mean) <= 0.9 + 2 * np.spacing(abs(mean))
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -80,7 +90,7 @@ def test_normal_quantile_agrees_with_scipy_and_is_odd() -> None:
         (lambda: kepler(math.nan, 0.1), "mean_anomaly is nan"),
         (lambda: kepler([1, 2, 3], [0.1, 0.2]), "do not broadcast"),
         (lambda: lambert_w([-0.1, -0.5]), r"y\[1\] is -0.5 \(1 of 2"),
-        (lambda: lambert_w(0.1, branch=-1), "y is 0.1"),
+        (lambda: lambert_w(0.0, branch=-1), "y is 0.0 .* below zero"),
         (lambda: lambert_w(1.0, branch=2), "branch is 2"),
         (lambda: normal_quantile(1.5), "probability is 1.5"),
         (lambda: inverse_function(taylor_of(np.exp), bracket=(1, 0)), "low < high"),
@@ -217,6 +227,21 @@ def test_interval_newton_proves_and_refutes() -> None:
     assert not certify_interval(taylor, 2.0, 2.1).holds
     with pytest.raises(InputError, match="low < high"):
         certify_interval(simple, 1.0, 1.0)
+
+
+def test_interval_newton_speaks_of_the_bracket_alone() -> None:
+    pytest.importorskip("flint", reason="python-flint is not installed")
+    line = taylor_of(lambda x: x - 1)
+    assert certify_interval(line, 0.0, 1.5).holds
+    with mpmath.workdps(40):  # the root lies outside, by less than the digits of a float
+        low = 1 + mpmath.mpf(10) ** -20
+        assert not certify_interval(line, low, low + mpmath.mpf(10) ** -20, digits=60).holds
+
+
+def test_a_coefficient_that_is_not_finite_certifies_nothing() -> None:
+    assert certify_smale([0.01, 1.0, 0.5]).holds
+    assert "not finite" in certify_smale([0.01, 1.0, 0.5, math.nan]).reason
+    assert "zero" in certify_sign(taylor_of(lambda x: x * x), 0.0).reason
 
 
 def test_a_missing_flint_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

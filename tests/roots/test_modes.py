@@ -202,3 +202,19 @@ def test_what_cannot_be_meant_is_refused(arguments: dict, message: str) -> None:
     for find in (find_root, find_root_array):
         with pytest.raises(InputError, match=message):
             find(taylor_of(lambda x: x - 0.5), **arguments)
+
+
+def test_single_precision_complex_starts_stay_complex() -> None:
+    taylor = taylor_of(lambda z: z * z + 4)
+    assert find_root(taylor, start=np.complex64(1 + 1j)).value == pytest.approx(2j, abs=1e-15)
+    assert complex(find_root_mp(taylor, start=np.complex64(1 + 1j), digits=30).value) == pytest.approx(2j, abs=1e-15)
+
+
+def test_a_residual_for_each_element_gives_the_shape() -> None:
+    taylor = taylor_of(lambda x: x * x - 2)
+    found = find_root_array(taylor, bracket=(0.0, 9.0), residual_tolerance=np.array([1e-1, 0.0]))
+    assert found.converged.all()
+    assert 0 < abs(found.residual[0]) <= 1e-1
+    assert found.value[1] == pytest.approx(2**0.5, rel=1e-15)
+    with pytest.raises(InputError, match="residual_tolerance and args have shapes"):
+        find_root_array(taylor, bracket=(0.0, np.ones(3)), residual_tolerance=np.zeros(2))

@@ -97,3 +97,12 @@ def test_wrong_use_is_refused() -> None:
         Series([])
     with pytest.raises(TypeError):
         np.arctan(Series([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("exponent", [2.0, np.int64(2)])
+def test_a_whole_exponent_may_have_any_type(exponent) -> None:
+    assert taylor_of(lambda x: x**exponent - 1)(0.0, 3) == [-1.0, 0.0, 1.0, 0.0]
+
+
+def test_single_precision_has_its_functions() -> None:
+    np.testing.assert_allclose(taylor_of(np.exp)(np.float32(1), 2), np.exp(1) * np.array([1, 1, 0.5]), rtol=1e-6)

@@ -233,6 +233,7 @@ def test_the_loss_has_a_gradient_in_alpha(alpha):
         (lambda z, t: simplex.softmax_loss(z, t, weight=torch.ones(2)), r"weight is of shape \(2,\); .* shape \(3,\)"),
         (lambda z, t: simplex.softmax_loss(z, t, weight=[1, 1, 1]), "weight is a list"),
         (lambda z, t: simplex.softmax_loss(z, t, weight=-torch.ones(3)), "weight holds -1.0"),
+        (lambda z, t: simplex.softmax_loss(z, t, weight=torch.full((3,), torch.nan)), "weight holds nan"),
         (lambda z, t: simplex.budget_loss(z, t, k=2), "one class index per row, but k is 2"),
         (lambda z, t: simplex.soft_topk_loss(z, torch.ones(2, 3), k=2), r"sums to 3 .* \(2 of 2 rows\)"),
         (lambda z, t: simplex.entmax_loss(z, t, alpha=0.9), "alpha is 0.9"),

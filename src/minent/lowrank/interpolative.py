@@ -37,7 +37,8 @@ class Interpolative:
         error: Frobenius norm of `a - a[:, columns] @ coefficients`, or a bound of it.
         relative_error: `error` over the Frobenius norm of `a` (for an operator, over a lower bound of it); 0 for a
             zero matrix.
-        error_kind: How the error is known: `"exact"` in memory, to six digits or more; `"upper bound with probability
+        error_kind: How the error is known: `"exact"` in memory, to six digits or more (where it is not itself the
+            rounding of the matrix); `"upper bound with probability
             0.999"` from mixtures of the rows that were kept apart to test with, where the entries cannot be looked at.
         largest_coefficient: `max |coefficients|`, 1 or more unless nothing is kept: how much an error in a kept
             column may grow in the others.

@@ -79,8 +79,8 @@ def check_goal(rank: int | None, tolerance: float | None, shape: tuple[int, int]
     """Refuse a rank or a relative tolerance that no decomposition of this shape can have."""
     if rank is not None and tolerance is not None:
         raise InputError(f"rank={rank} and tolerance={tolerance} are both given; give one, the other follows from it.")
-    if rank is not None and (rank != int(rank) or not 0 <= rank <= min(shape)):
-        raise InputError(f"rank is {rank}, but a matrix of shape {shape} has ranks from 0 to {min(shape)}.")
+    if rank is not None and (not isinstance(rank, (int, np.integer)) or not 0 <= rank <= min(shape)):
+        raise InputError(f"rank is {rank}, but a matrix of shape {shape} has ranks from 0 to {min(shape)}, whole ones.")
     if tolerance is not None and not 0 <= tolerance < math.inf:
         raise InputError(f"tolerance is {tolerance}; it is a relative error, 0 or more, such as 0.05.")
 

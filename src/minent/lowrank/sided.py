@@ -218,7 +218,7 @@ def select_columns(
         ([0, 2], [2])
     """
     matrix = check_matrix(to_numpy(a))
-    beside = np.zeros((matrix.shape[0], 0))
+    beside = np.zeros((matrix.shape[0], 0), dtype=matrix.dtype)
     if known is not None and np.shape(known) != (matrix.shape[0], 0):  # nothing labelled yet is fine
         beside = check_matrix(to_numpy(known), "known")
     taken = [int(column) for column in to_numpy(start)]
@@ -231,7 +231,7 @@ def select_columns(
     if not 0 <= count <= len(free):
         raise InputError(f"count is {count}, but {len(free)} columns are there to choose from.")
     chosen: list[int] = []
-    first = np.hstack([np.asarray(_dense(beside)), np.asarray(_dense(matrix[:, taken]))]).astype(matrix.dtype)
+    first = np.hstack([np.asarray(_dense(beside)), np.asarray(_dense(matrix[:, taken]))])
     while len(chosen) < count:
         new = _farthest(matrix, first, free, count - len(chosen), method, seed)
         if not new:  # zeros only: take them as they come

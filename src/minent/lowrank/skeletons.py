@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from minent.errors import InputError
 from minent.lowrank.estimates import ErrorKind, largest
-from minent.lowrank.matrices import Array, Matrix, check_goal, check_matrix, residual_columns, rows_on, square
+from minent.lowrank.matrices import Array, Matrix, check_goal, check_matrix, length, residual_columns, rows_on, square
 from minent.lowrank.orthogonal import independent
 from minent.lowrank.products import check_choice
 from minent.lowrank.pseudoinverse import pinv
@@ -50,7 +50,8 @@ def cur(a: ArrayLike | Any, rank: int, *, core: str = "optimal", method: str = "
     Args:
         a: (m, n), real or complex, in memory: an array, scipy.sparse or a torch tensor.
         rank: How many columns and how many rows, from 0 to `min(m, n)`; fewer are kept where the rank of `a` is less.
-        core: `"optimal"`, the core with the least error, `C^+ A R^+`; `"cross"`, the pseudoinverse of where they
+        core: `"optimal"`, the core with the least error, `C^+ A R^+`, cut where its entries are so large that rounding
+            would cost more than they gain; `"cross"`, the pseudoinverse of where they
             cross, which needs no other entry of `a` and gives the chosen rows and columns back exactly when it is
             invertible.
         method: How they are chosen: `"sketch"`, as `interpolative` does; by the leading `rank` singular vectors:
@@ -100,7 +101,17 @@ def _core(matrix: Matrix, left: Array, right: Array, crossing: Array, core: str)
     q, r, order = independent(left, max(matrix.shape), precision(matrix.dtype))
     seen = np.zeros((left.shape[1], matrix.shape[1]), dtype=matrix.dtype)
     seen[order] = np.linalg.solve(r, rows_on(q, matrix)) if len(order) else 0
-    return seen @ pinv(right)
+    best = seen @ pinv(right)
+    rounding = precision(matrix.dtype)
+    if largest(best) * length(left) * length(right) * rounding > 1e-3 * rounding**0.5 * length(matrix):
+        cut = [_cut_core(matrix, left, right, rounding**power) for power in (2 / 3, 1 / 2, 1 / 3)]
+        best = min((best, *cut), key=lambda each: float(residual_columns(matrix, left, each @ right).sum()))
+    return best
+
+
+def _cut_core(matrix: Matrix, left: Array, right: Array, tolerance: float) -> Array:
+    """The core without the directions in which it is so large that rounding costs more than they explain."""
+    return rows_on(pinv(left, tolerance=tolerance).conj().T, matrix) @ pinv(right, tolerance=tolerance)
 
 
 def _chosen(matrix: Matrix, rank: int, method: str, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

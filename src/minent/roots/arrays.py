@@ -95,15 +95,14 @@ def find_root_array(
         >>> root.value.round(6).tolist()
         [2.0, 3.0, 1.414214]
     """
-    check_search(bracket, start, order, tolerance, max_steps, multiplicity, absolute_tolerance)
+    check_search(bracket, start, order, tolerance, max_steps, multiplicity, absolute_tolerance, residual_tolerance)
     code = family_code(family)
     if start is not None and np.iscomplexobj(start):
         if bracket is not None:
             raise InputError("start is complex and a bracket is given; a bracket holds real roots.")
         limits = (tolerance, absolute_tolerance, residual_tolerance, max_steps)
         return find_complex(taylor, start, args, order, family, multiplicity, limits)
-    low, high, begin, *parameters = _inputs(bracket, start, args)
-    enough = np.asarray(residual_tolerance, dtype=np.float64)
+    low, high, begin, enough, *parameters = _inputs(bracket, start, [residual_tolerance, *args])
     if hasattr(taylor, "py_func"):
         from minent.roots.compiled import search_arrays
 
@@ -180,7 +179,7 @@ def _inputs(
     except ValueError as error:
         shapes = ", ".join(str(np.shape(array)) for array in given)
         raise InputError(
-            f"low, high, start and args have shapes {shapes}, which do not broadcast ({error})."
+            f"low, high, start, residual_tolerance and args have shapes {shapes}, which do not broadcast ({error})."
         ) from error
     if bracket is not None:
         _refuse(~(low < high), "bracket is ({}, {}){}; it takes low < high.", low, high)

@@ -65,7 +65,9 @@ def certify_sign(taylor: Taylor, x: float, *, ulps: int = 2) -> Certificate:
     for _ in range(ulps):
         low, high = math.nextafter(low, -math.inf), math.nextafter(high, math.inf)
     at, below, above = (float(taylor(place, 0)[0]) for place in (float(x), low, high))
-    if at == 0 or below < 0 < above or above < 0 < below:
+    if at == 0:
+        return Certificate(True, low, high, f"the function is zero at {x}")
+    if below < 0 < above or above < 0 < below:
         return Certificate(True, low, high, f"the sign changes within {ulps} floats of {x}")
     return Certificate(
         False, math.nan, math.nan, f"no change of sign within {ulps} floats: {below} below, {above} above"
@@ -103,6 +105,8 @@ def certify_smale(coefficients: Sequence[Any], x: Any = 0.0) -> Certificate:
     if not slope > 0:
         return Certificate(False, math.nan, math.nan, "the derivative is zero here, so Newton's method has no step")
     radius = abs(coefficients[0]) / slope
+    if not all(math.isfinite(abs(a)) for a in coefficients):
+        return Certificate(False, math.nan, math.nan, "a coefficient is not finite here")
     gamma = max((float(abs(a) / slope) ** (1 / k) for k, a in enumerate(coefficients[2:], start=1)), default=0.0)
     alpha = float(radius) * gamma
     center = abs(x) if isinstance(x, complex) else x
@@ -143,15 +147,15 @@ def certify_interval(taylor: Taylor, low: Any, high: Any, *, digits: int = 30) -
     before = flint.ctx.dps
     try:
         flint.ctx.dps = digits
-        middle = flint.arb((low + high) / 2)
-        radius = math.nextafter(max(high - float(middle), float(middle) - low), math.inf)
-        ball = flint.arb(middle, radius)
+        left, right = flint.arb(low), flint.arb(high)
+        ball = left.union(right)
+        middle = ball.mid()
         value = check_length(taylor(middle, 0), 1)[0]
         slope = check_length(taylor(ball, 1), 2)[1]
         if not slope.is_finite() or slope.contains(0):
             return Certificate(False, math.nan, math.nan, "the derivative may vanish in the bracket; make it narrower")
         enclosure = middle - value / slope
-        if ball.contains_interior(enclosure):
+        if left < enclosure < right:
             ends = (float(enclosure.lower()), float(enclosure.upper()))
             outward = (math.nextafter(ends[0], -math.inf), math.nextafter(ends[1], math.inf))
             return Certificate(True, *outward, "interval Newton maps the bracket into itself: exactly one root")

@@ -84,7 +84,7 @@ def _check(taylor: Any, count: int, order: int) -> None:
     try:
         taylor.compile(arguments)
         returned = taylor.overloads[arguments].signature.return_type
-    except NumbaError as error:
+    except (NumbaError, TypeError) as error:  # a TypeError where the number of arguments is wrong
         lines = " ".join(str(error).strip().splitlines()[:3])
         raise InputError(f"taylor does not compile as taylor(x, order, *args) with {count} args: {lines}") from error
     if not isinstance(returned, types.UniTuple) or returned.dtype is not types.float64:
@@ -104,6 +104,11 @@ def search_compiled(
     """`search` of one root; the arguments are checked."""
     order, family, multiplicity, limits = settings
     one, _ = bind(taylor, len(args), order, family, multiplicity)
+    for place, arg in enumerate(args):
+        if np.ndim(arg):
+            raise InputError(
+                f"args[{place}] has shape {np.shape(arg)}, but one root takes numbers; find_root_array takes arrays."
+            )
     return one(low, high, start, np.array(args, dtype=np.float64), *limits)
 
 
@@ -123,8 +128,8 @@ def search_arrays(
     values, ends = np.empty((2, size)), np.empty((2, size))
     steps, codes = np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
     parameters = np.stack([parameter.ravel() for parameter in args], axis=-1) if args else np.empty((size, 0))
-    inputs = [np.ascontiguousarray(array).ravel() for array in (low, high, start)]
-    inputs += [parameters, np.broadcast_to(enough, shape).ravel()]
+    inputs = [array.flatten() for array in (low, high, start)]  # copies: Numba warns of views that were broadcast
+    inputs += [parameters, enough.flatten()]
 
     def part(piece: slice) -> None:
         many(

@@ -19,12 +19,15 @@ def kepler(mean, eccentricity, out):
     """`E - e sin E = M`, with `M` taken to [0, pi] by its two symmetries; a bracket keeps what the steps would lose."""
     turn = 2 * math.pi
     for i in range(mean.size):
+        if abs(mean.flat[i]) > 2.0**53:  # floats are farther apart there than `E` is from `M`
+            out.flat[i] = mean.flat[i]
+            continue
         e, turns = eccentricity.flat[i], math.floor(mean.flat[i] / turn + 0.5)
         m = mean.flat[i] - turns * turn
         if m == 0:
             out.flat[i] = turns * turn
             continue
-        sign, m = math.copysign(1.0, m), abs(m)
+        sign, m = math.copysign(1.0, m), min(abs(m), math.pi)
         low, high = m, min(m + e, math.pi)
         x = max(low, min(m + 0.85 * e, m / (1 - e), (6 * m / max(e, 0.1)) ** (1 / 3), high))
         for _ in range(MOST):
@@ -64,7 +67,7 @@ def lambert_w(y, branch, out):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _lambert_w(y, branch):
-    if y == 0 or y == math.inf:
+    if y == math.inf or (branch == 0 and abs(y) < 1e-17):  # the next term, -y * y, is below rounding
         return y
     if y < -0.25:
         p = math.sqrt(max(0.0, 2 * _above_branch(y)))
@@ -80,7 +83,9 @@ def _lambert_w(y, branch):
         second = math.log(abs(first))
         w = first - second + second / first
     for _ in range(MOST):
-        step = trusted_step((w + math.log(w / y), 1 + 1 / w, -1 / (2 * w * w), 1 / (3 * w * w * w)), 4, 0, 1)
+        ratio = w / y
+        log = math.log(ratio) if ratio < math.inf else math.log(abs(w)) - math.log(abs(y))
+        step = trusted_step((w + log, 1 + 1 / w, -1 / (2 * w * w), 1 / (3 * w * w * w)), 4, 0, 1)
         w += step
         if not abs(step) > NEAR * abs(w):
             break

@@ -239,7 +239,8 @@ def lambert_w(y: ArrayLike, branch: int = 0) -> Any:
         raise InputError(f"branch is {branch}; the real branches are 0 and -1.")
     (values,) = _arrays("y", y)
     top = np.inf if branch == 0 else -np.finfo(np.float64).smallest_subnormal
-    _refuse(~((values >= -np.exp(-1.0)) & (values <= top)), "y", values, f"a number of branch {branch}: -1/e or more")
+    expected = "-1/e or more" if branch == 0 else "-1/e or more, and below zero"
+    _refuse(~((values >= -np.exp(-1.0)) & (values <= top)), "y", values, f"a number of branch {branch}: {expected}")
     from minent.roots import inverse_kernels
 
     w = np.empty(values.shape)

@@ -11,6 +11,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from minent.errors import InputError, MissingExtraError
 from minent.roots.result import Root, Status, Step, Taylor, check_length, check_search, family_step
 from minent.roots.scalar import find_root
@@ -206,7 +208,7 @@ def _rungs(digits: int, order: int, known: int) -> list[int]:
 
 
 def _is_complex(x: Any) -> bool:
-    return isinstance(x, complex) or type(x).__name__ == "mpc"
+    return isinstance(x, (complex, np.complexfloating)) or type(x).__name__ == "mpc"
 
 
 def _to_number(a: Any) -> Any:

@@ -136,6 +136,7 @@ def check_search(
     max_steps: int,
     multiplicity: int | None = None,
     absolute_tolerance: float = 4 * TINY,
+    residual_tolerance: Any = 0.0,
 ) -> None:
     """Refuse arguments that no search can start from."""
     if bracket is None and start is None:
@@ -150,6 +151,8 @@ def check_search(
         raise InputError(f"tolerance is {tolerance}; it is a relative width above zero, such as 1e-12.")
     if not absolute_tolerance >= 4 * TINY:
         raise InputError(f"absolute_tolerance is {absolute_tolerance}; it is a width, of 4 * {TINY} at least.")
+    if not np.all(np.asarray(residual_tolerance) >= 0):
+        raise InputError(f"residual_tolerance is {residual_tolerance}; it is a size of the function, 0 or more.")
     least = 3 if bracket is None or start is not None else 2
     if max_steps < least:
         raise InputError(f"max_steps is {max_steps}; two ends and one step between them need {least} at least.")

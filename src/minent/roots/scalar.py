@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, SupportsFloat
 
+import numpy as np
+
 from minent.errors import InputError
 from minent.roots.plane import find_complex
 from minent.roots.result import (
@@ -80,9 +82,9 @@ def find_root(
         >>> abs(find_root(lambda x, order: [x * x + 4, 2 * x, 1.0], start=1 + 1j).value - 2j) < 1e-15
         True
     """
-    check_search(bracket, start, order, tolerance, max_steps, multiplicity, absolute_tolerance)
+    check_search(bracket, start, order, tolerance, max_steps, multiplicity, absolute_tolerance, residual_tolerance)
     code = family_code(family)
-    if isinstance(start, complex):
+    if isinstance(start, (complex, np.complexfloating)):
         if bracket is not None:
             raise InputError(
                 f"start is {start}, a complex number, and a bracket is given; a bracket holds a real root."

@@ -151,8 +151,8 @@ class Series:
     def __pow__(self, exponent: Any) -> Series:
         if isinstance(exponent, Series):
             return (exponent * self.log()).exp()
-        if isinstance(exponent, int):
-            return self._whole_power(exponent)
+        if isinstance(exponent, (int, np.integer)) or (isinstance(exponent, float) and exponent.is_integer()):
+            return self._whole_power(int(exponent))
         a, power = self.coefficients, [_apply("pow", self.coefficients[0], exponent)]
         for k in range(1, len(a)):
             terms = range(1, min(k, self._degree) + 1)
@@ -275,7 +275,7 @@ def _apply(name: str, value: Any, *arguments: Any) -> Any:
         return _of_float(getattr(math, name), float(value), arguments)
     if isinstance(value, complex):
         return complex(getattr(np, "power" if name == "pow" else name)(value, *arguments))
-    if isinstance(value, np.ndarray):
+    if isinstance(value, (np.ndarray, np.generic)):
         return getattr(np, "power" if name == "pow" else name)(value, *arguments)
     if type(value).__module__.startswith("mpmath"):
         import mpmath

@@ -89,7 +89,8 @@ def _row_weights(weight: torch.Tensor | None, target: torch.Tensor, rows: torch.
     if not isinstance(weight, torch.Tensor) or weight.shape != rows.shape[-1:]:
         shape = f"of shape {tuple(weight.shape)}" if isinstance(weight, torch.Tensor) else f"a {type(weight).__name__}"
         raise InputError(f"weight is {shape}; give a tensor of one weight per class, of shape ({rows.shape[-1]},).")
-    if any_of(weight < 0):
-        raise InputError(f"weight holds {float(weight.min())}; weights of classes are at least 0.")
+    wrong = ~((weight >= 0) & (weight < float("inf")))
+    if any_of(wrong):
+        raise InputError(f"weight holds {float(weight[wrong][0])}; weights of classes are finite and at least 0.")
     weight = weight.to(rows)
     return target.to(rows.dtype) @ weight if target.is_floating_point() else weight[target]
