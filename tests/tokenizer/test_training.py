@@ -349,6 +349,15 @@ def test_a_sample_of_other_texts_is_not_gone_on_with(tmp_path, monkeypatch, chan
     assert train(texts, config, checkpoint=tmp_path / "state").pieces == train(texts, config).pieces
 
 
+def test_a_sample_is_normalised_as_the_config_says():
+    sample = TextSample("nfc")
+    sample.add(["so it goes"])
+    with pytest.raises(InputError, match="sample is 'nfc' and that of the config 'none'"):
+        train(sample, TokenizerConfig(vocab_size=300))
+    with pytest.raises(InputError, match="normalization is 'NFC'; it takes"):
+        TextSample("NFC")
+
+
 def test_a_large_text_is_sampled(monkeypatch):
     texts = [f"{sentence} {i}" for i, sentence in enumerate(sentences(60_000))]
     made = train(texts, TokenizerConfig(vocab_size=400, sample_megabytes=1))

@@ -98,7 +98,7 @@ def substrings(
         kept, prefixes = _next_level(blocks, numbers, breaks, level.lengths, min_count, longest)
         if size > 2:
             found.append(_not_followed(level, kept, prefixes))
-        level, breaks = kept, np.zeros((0, 0), dtype=bool)
+        level, breaks = kept, np.zeros((0, 0), dtype=np.uint8)
         report(size, len(level.counts))
         if not len(level.counts):
             break

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from minent import artifacts
-from minent.errors import InputError
+from minent.errors import InputError, listing
+from minent.tokenizer.config import NORMALIZATIONS
 from minent.tokenizer.text import Blocks, normalize, to_utf8
 from minent.tokenizer.text import blocks as text_blocks
 
@@ -31,6 +32,9 @@ class TextSample:
     Args:
         normalization: `"none"` or `"nfc"`: what happens to a text first.
         megabytes: Most text to hold. Beyond it every other block goes, by its hash, as often as needed.
+
+    Raises:
+        InputError: Another normalization.
 
     Attributes:
         normalization: See Args.
@@ -49,6 +53,8 @@ class TextSample:
     """
 
     def __init__(self, normalization: str = "none", megabytes: int = 128) -> None:
+        if normalization not in NORMALIZATIONS:
+            raise InputError(f"normalization is {normalization!r}; it takes {listing(NORMALIZATIONS)}.")
         self.normalization, self.megabytes = normalization, megabytes
         self.texts = self.bytes = self.held = self._zeros = 0
         self._blocks: dict[int, tuple[bytes, int, float]] = {}  # by mark: the bytes, how often they came, their weight

@@ -92,6 +92,11 @@ def _fit(
     """The tokenizers of falling sizes."""
     if isinstance(texts, TextSample):
         sample = texts
+        if sample.normalization != config.normalization:
+            raise InputError(
+                f"the normalization of the sample is {sample.normalization!r} and that of the config "
+                f"{config.normalization!r}. Make both alike."
+            )
     else:
         sample = checkpoint.sample(texts, weights, progress)
     if sample.bytes == 0:
