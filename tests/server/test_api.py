@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 import minent
 from minent.errors import ArtifactError, InputError
-from minent.server import Limits, create_app
+from minent.server import Limits, answers, create_app
 from minent.server.batching import Batcher, Overloaded
 from minent.server.limits import BodyLimit
 from minent.server.run import _hosts
@@ -301,6 +301,21 @@ def test_one_failed_batch_does_not_stop_the_next():
 
     model, rows = asyncio.run(both())
     assert (model, rows.shape) == ("model", (1, 1))
+
+
+@pytest.mark.parametrize(("path", "work"), [("/predict", "predictions"), ("/tokenize", "tokens")])
+def test_long_answers_are_written_off_the_event_loop(client, monkeypatch, path, work):
+    done, write = [], getattr(answers, work)
+
+    def noted(*given):
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+        done.append(work)
+        return write(*given)
+
+    monkeypatch.setattr(answers, work, noted)
+    assert client.post(path, json={"texts": TEXTS}).status_code == 200
+    assert done == [work]
 
 
 def test_labels_are_those_of_the_model_that_answered(model_folder, tmp_path):

@@ -29,11 +29,11 @@ def predictions(loaded: Loaded, rows: np.ndarray, top_k: int, threshold: float) 
     order = np.argsort(-rows, axis=1, kind="stable")[:, :top_k]
     kept = [
         [
-            Label(label=labels[place], probability=round(float(row[place]), 6))
-            for place in places
-            if row[place] >= threshold
+            Label(label=labels[place], probability=round(share, 6))
+            for place, share in zip(places, shares)
+            if share >= threshold
         ]
-        for row, places in zip(rows, order.tolist())
+        for places, shares in zip(order.tolist(), np.take_along_axis(rows, order, axis=1).tolist())
     ]
     return PredictAnswer(predictions=kept, model=loaded.digest)
 

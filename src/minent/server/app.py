@@ -95,7 +95,8 @@ def _add_answers(app: FastAPI) -> None:
         if texts:
             loaded, rows = await asyncio.wait_for(app.state.batcher.ask(texts), limits.seconds)
         app.state.metrics.texts.inc(len(texts))
-        return answers.predictions(loaded, rows, asked.top_k, asked.threshold)
+        # In a thread: thousands of texts with many labels each would hold up every other request.
+        return await asyncio.to_thread(answers.predictions, loaded, rows, asked.top_k, asked.threshold)
 
     @app.post("/tokenize", responses=problems)
     async def tokenize(asked: Texts) -> TokenizeAnswer:
