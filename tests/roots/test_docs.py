@@ -16,5 +16,5 @@ def test_the_examples_of_the_page_run() -> None:
 
 
 def test_the_picture_is_what_its_script_draws() -> None:
-    drawn = runpy.run_path(str(DOCS / "roots_orders.py"))["main"]()
-    assert drawn == (DOCS / "images" / "roots-orders.svg").read_text(encoding="utf-8")
+    drawn = runpy.run_path(str(DOCS / "draw_roots.py"))["main"]()
+    assert drawn == (DOCS / "roots.svg").read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Draw docs/images/roots-orders.svg: the correct digits after each step, for both families and K = 1, 2, 3, 5, 7.
+"""Draw docs/roots.svg: the correct digits after each step, for both families and K = 1, 2, 3, 5, 7.
 
-python docs/roots_orders.py
+python docs/draw_roots.py
 """
 
 from pathlib import Path
@@ -68,7 +68,7 @@ def main() -> str:
 
 
 if __name__ == "__main__":
-    target = Path(__file__).parent / "images" / "roots-orders.svg"
+    target = Path(__file__).parent / "roots.svg"
     target.parent.mkdir(exist_ok=True)
     target.write_text(main(), encoding="utf-8")
     print(target)

@@ -1,6 +1,6 @@
 """Draw docs/vectors-map.svg: the words of the sample that comes with minent, laid out by the t kernel.
 
-python docs/vectors_map.py
+python docs/draw_vectors.py
 """
 
 from html import escape
