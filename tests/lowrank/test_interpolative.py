@@ -110,7 +110,8 @@ def test_greedy_beats_pivoting_where_outliers_are_long() -> None:
 
 def test_pivots_stay_right_far_below_the_first_rounding() -> None:
     a = reference.decaying(60, 50, 8.0, seed=3)  # squared lengths fall through 1e-26
-    assert interpolative(a, rank=40, method="qr").columns.tolist() == reference.pivoted_qr(a, 40)
+    # Further down the columns are nearly equal, and which is the longer depends on how a BLAS rounds.
+    assert interpolative(a, rank=40, method="qr").columns.tolist()[:25] == reference.pivoted_qr(a, 25)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -240,7 +241,8 @@ def test_a_pool_without_the_rare_columns_is_widened_to_all() -> None:
 
 @pytest.mark.parametrize("dtype", [np.int64, np.int8, np.bool_, np.float16, np.float32])
 def test_other_dtypes_are_converted(dtype: type) -> None:
-    a = (np.random.default_rng(0).random((9, 7)) * 100 > 50).astype(dtype)
+    drawn = np.random.default_rng(0).random((9, 7)) * 100
+    a = drawn > 50 if dtype is np.bool_ else drawn.astype(dtype)  # no ties, which single precision breaks by rounding
     found = interpolative(a, rank=4, method="qr")
     assert found.coefficients.dtype == (np.float32 if dtype in (np.float16, np.float32) else np.float64)
     assert found.columns.tolist() == interpolative(a.astype(np.float64), rank=4, method="qr").columns.tolist()
