@@ -41,15 +41,30 @@ def build(pieces: list[bytes], ids: np.ndarray, scores: np.ndarray) -> Trie:
     rows = join(pieces)
     lengths = np.zeros(len(scores), dtype=np.int64)
     lengths[ids] = np.diff(rows.starts)
-    queue = np.empty((2, len(pieces), 3), dtype=np.int64)
-    slots = 1024
+    units, ends = lay(rows, ids, np.int32(-1))
+    return Trie(units, ends, scores, lengths, 1 << int(lengths.max()).bit_length())
+
+
+def lay(rows: Rows, values: np.ndarray, none: np.generic) -> tuple[np.ndarray, np.ndarray]:
+    """Lay sorted and different strings into a double array.
+
+    Args:
+        rows: The strings.
+        values: What to note where string i ends.
+        none: Of the type of `values`; what stands where no string ends.
+
+    Returns:
+        By slot: `units` (uint64) and what ends there.
+    """
+    strings = len(rows.starts) - 1
+    queue = np.empty((2, strings, 3), dtype=np.int64)
+    slots = max(1024, 4 * strings)
     while True:
         links = np.full((slots, 2), -1, dtype=np.int32)
-        ends = np.full(slots, -1, dtype=np.int32)
-        if _place(rows.buffer, rows.starts, ids, queue, links, ends):
+        ends = np.full(slots, none)
+        if _place(rows.buffer, rows.starts, values, queue, links, ends):
             offsets, parents = links.view(np.uint32).T.astype(np.uint64)
-            reach = 1 << int(lengths.max()).bit_length()
-            return Trie(parents << _HALF | offsets, ends, scores, lengths, reach)
+            return parents << _HALF | offsets, ends
         slots *= 2
 
 
@@ -69,7 +84,7 @@ def segment(rows: Rows, trie: Trie) -> tuple[np.ndarray, np.ndarray]:
 
 
 @njit(cache=True, nogil=True)
-def _place(buffer, starts, ids, queue, links, pieces):
+def _place(buffer, starts, values, queue, links, ends):
     """Lay the trie of sorted strings into free slots (-1), level by level, each family where it first fits.
 
     `queue[depth % 2]` holds the nodes of a level: first string, last string + 1, slot. Returns False when the slots do
@@ -83,7 +98,7 @@ def _place(buffer, starts, ids, queue, links, pieces):
         for node in range(nodes):
             low, high, slot = queue[this, node, 0], queue[this, node, 1], queue[this, node, 2]
             if starts[low + 1] - starts[low] == depth:  # the shortest of sorted strings comes first
-                pieces[slot] = ids[low]
+                ends[slot] = values[low]
                 low += 1
             family = found
             for i in range(low, high):
@@ -99,7 +114,7 @@ def _place(buffer, starts, ids, queue, links, pieces):
             offset = max(search_from - eldest, 0)
             child = family
             while child < found:
-                if offset + 256 > len(pieces):
+                if offset + 256 > len(ends):
                     return False
                 if links[offset + queue[following, child, 2], 1] >= 0:
                     taken += links[offset + eldest, 1] >= 0
