@@ -88,7 +88,10 @@ def arrays(size: int, runs: int) -> None:
             other = seconds(lambda f=function, b=bracket, p=p: elementwise.find_root(f, b, args=(p,)), runs)
             note = f"evaluations {np.mean(ours.steps):.2f} to {np.mean(theirs.nfev):.2f}"
             show(f"{name}, n {size}, compiled, order {order}", mine, other, note)
-        alone = lambda x, order, p, f=function: [f(x, p)]  # noqa: E731
+
+        def alone(x, order, p, f=function):
+            return [f(x, p)]
+
         ours = find_root_array(alone, bracket=bracket, args=(p,), order=1)
         assert ours.converged.all()
         mine = seconds(lambda a=alone, b=bracket, p=p: find_root_array(a, bracket=b, args=(p,), order=1), runs)
@@ -99,7 +102,10 @@ def arrays(size: int, runs: int) -> None:
 def inverses(size: int, runs: int) -> None:
     inverse = inverse_function(taylor_of(lambda x: x - 0.9 * np.sin(x)), bracket=(0.0, math.pi))
     targets = np.linspace(0.01, 3.1, size)
-    function = lambda x, t: x - 0.9 * np.sin(x) - t  # noqa: E731
+
+    def function(x, t):
+        return x - 0.9 * np.sin(x) - t
+
     theirs = elementwise.find_root(function, (0.0, math.pi), args=(targets,))
     np.testing.assert_allclose(inverse(targets), theirs.x, rtol=1e-12)
     mine = seconds(lambda: inverse(targets), runs)

@@ -13,6 +13,7 @@ from minent.encoders import EncoderConfig, PretrainConfig, PretrainedEncoder, pr
 from minent.errors import InputError, MissingExtraError
 
 transformers = pytest.importorskip("transformers", reason="transformers is not installed (pip install 'minent[hf]')")
+# transformers warns of its own coming changes; our own warnings stay errors, as they are of other kinds.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 SHAPE = EncoderConfig(vocab_size=40, dim=16, layers=2, max_length=32, heads=2)
@@ -86,4 +87,4 @@ def test_without_transformers_the_cure_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "transformers", None)
     monkeypatch.delitem(sys.modules, "minent.encoders.huggingface", raising=False)
     with pytest.raises(MissingExtraError, match=r"pip install 'minent\[hf\]'"):
-        import minent.encoders.huggingface  # noqa: F401
+        import minent.encoders.huggingface  # noqa: F401 - the import itself is what is tested

@@ -60,7 +60,7 @@ def test_pieces_with_nul_are_refused_unless_accepted(tmp_path):
     assert "a row of NULs" in plain.export(tmp_path / "vocab.gguf", "gguf")[0]
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:llama_cpp.*")  # the binding warns about itself
 def test_llama_cpp_gives_our_ids_for_text_without_rows_of_nul(made, tmp_path):
     llama_cpp = pytest.importorskip("llama_cpp", reason="llama-cpp-python compiles llama.cpp, so it is no dependency")
     made.export(tmp_path / "vocab.gguf", "gguf", accept_differences=True)

@@ -24,7 +24,7 @@ def train(
     output: options.Output,
     vocab_size: Annotated[
         list[int], typer.Option(metavar="N", help="Most ids; given again: nested tokenizers, in DIR-N.")
-    ] = [32_000],  # noqa: B006
+    ] = [32_000],  # noqa: B006 - typer takes a list as the default of a list, and copies it
     whole_files: Annotated[
         bool, typer.Option("--whole-files", help="Lines belong together: pieces may hold line ends and indents.")
     ] = False,

@@ -103,6 +103,7 @@ class _Chosen:
         return g / torch.where(total == 0, 1.0, total)
 
     def slope(self, p: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        """How fast each entry falls when the threshold rises; each map has its own."""
         raise NotImplementedError
 
     def project(self, p: torch.Tensor, v: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
