@@ -12,13 +12,13 @@ from minent import artifacts
 from minent.errors import InputError
 from minent.tokenizer import automaton as automata
 from minent.tokenizer import saved
+from minent.tokenizer.analysis import Analysis
 from minent.tokenizer.config import SPECIALS, TokenizerConfig
 from minent.tokenizer.decoding import Decoding
-from minent.tokenizer.encoding import Encoding
 from minent.tokenizer.pieces import Pieces, check_specials
 
 
-class Tokenizer(Encoding, Decoding):
+class Tokenizer(Analysis, Decoding):
     """Pieces with their scores; immutable, safe to share among threads, to send to processes and to fork with.
 
     A text is written as the row of pieces with the largest sum of scores; among equals the longest last piece wins.
