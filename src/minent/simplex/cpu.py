@@ -6,6 +6,7 @@ many threads there are. Numba is imported when the first row arrives, not before
 
 from __future__ import annotations
 
+import importlib
 import threading
 from collections.abc import Callable
 from types import ModuleType
@@ -25,7 +26,7 @@ def entmax(rows: torch.Tensor, alpha: torch.Tensor) -> tuple[torch.Tensor, np.nd
 
     Returns the probabilities, and the number of evaluations of the last solver that each row met.
     """
-    kernels = _kernels()
+    kernels = _kernels("kernels")
     x = _flat(rows)
     out, counts = np.empty_like(x), np.empty(len(x), np.int32)
     excess = np.maximum(_excess(alpha, rows), _LEAST_EXCESS)
@@ -40,7 +41,7 @@ def project(p: torch.Tensor, v: torch.Tensor, alpha: torch.Tensor) -> torch.Tens
     flat = _flat(p)
     out = np.empty_like(flat)
     excess = _excess(alpha, p)
-    kernel = getattr(_kernels(), f"project_{_power(excess)}")
+    kernel = getattr(_kernels("slope_kernels"), f"project_{_power(excess)}")
     _deal(kernel, flat, _flat(v), out, (1.0 - excess).astype(flat.dtype))
     return torch.from_numpy(out).view(p.shape)
 
@@ -74,10 +75,8 @@ def _flat(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().reshape(-1, tensor.shape[-1]).contiguous().numpy()
 
 
-def _kernels() -> ModuleType:
-    from minent.simplex import kernels
-
-    return kernels
+def _kernels(name: str) -> ModuleType:
+    return importlib.import_module(f"minent.simplex.{name}")
 
 
 def _deal(kernel: Callable[..., None], first: np.ndarray, *arguments: Any) -> None:

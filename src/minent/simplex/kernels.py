@@ -1,4 +1,4 @@
-"""Entmax and its gradient on the CPU, compiled: blocks of rows, and no branch in a loop over entries.
+"""Entmax on the CPU, compiled: blocks of rows, and no branch in a loop over entries. Its gradient: `slope_kernels`.
 
 Callers have checked everything: contiguous arrays `(rows, d)` of float32 or float64 with `d >= 1`, and `parameters`
 from `cpu.solver_parameters`. Two layouts, by the length of the rows:
@@ -22,10 +22,10 @@ from minent.simplex.elementary import exponential, exponential_less_one, logarit
 LANES = 64
 SHORT = 512  # rows up to this length stand side by side
 _BLOCK = 16  # entries of a long row that share one maximum
-_CHUNK = 4096  # entries that are summed in one go before the sum moves to float64
+CHUNK = 4096  # entries that are summed in one go before the sum moves to float64
 _MOST_STEPS = 200  # halving alone needs under 60
 _MASKED = -1e30  # stands for -inf: below every support, and harmless in arithmetic
-_TINY = np.float32(1e-30)
+TINY = np.float32(1e-30)
 
 # These run inside an entry point at the end of the file, which is what the cache keeps. A sum may be taken in any order
 # (`reassoc`), so LLVM spreads it over vector lanes; what must keep its order, as in log(1 + w), stands in a `power`,
@@ -55,7 +55,7 @@ def power_square(w, inverse, one):
 @inner
 def power_any(w, inverse, one):
     y = max(one + w, one - one)
-    reciprocal = one / max(y, one * _TINY)
+    reciprocal = one / max(y, one * TINY)
     log_y = logarithm(y) + (w - (y - one)) * reciprocal  # the second term is what the sum 1 + w lost in rounding
     p = exponential(log_y * inverse) * (y > one - one)
     first = p * reciprocal
@@ -197,8 +197,8 @@ def _solve_row(s, count, t, high, e, inverse, tolerance, power):
     low, ended = t, False
     for step in range(_MOST_STEPS):
         total = first = second = 0.0
-        for begin in range(0, count, _CHUNK):
-            sums = _sum_chunk(s[begin : min(begin + _CHUNK, count)], t, e, inverse, power, one)
+        for begin in range(0, count, CHUNK):
+            sums = _sum_chunk(s[begin : min(begin + CHUNK, count)], t, e, inverse, power, one)
             total, first, second = total + sums[0], first + sums[1], second + sums[2]
         low, high, t, ended = _next(
             t, s.dtype.type(total), s.dtype.type(first), s.dtype.type(second), low, high, e, tolerance, one
@@ -277,8 +277,8 @@ def _turn_chunk(s, t, e, inverse, power, one):
 def _turn(s, count, t, e, inverse, power):
     """Turn scores into `p`; return their sum."""
     total = 0.0
-    for begin in range(0, count, _CHUNK):
-        total += _turn_chunk(s[begin : min(begin + _CHUNK, count)], t, e, inverse, power, s.dtype.type(1))
+    for begin in range(0, count, CHUNK):
+        total += _turn_chunk(s[begin : min(begin + CHUNK, count)], t, e, inverse, power, s.dtype.type(1))
     return total
 
 
@@ -330,65 +330,6 @@ def _entmax_row(x, out, maxima, s, places, e, inverse, tolerance, high, power):
     return evaluations
 
 
-# --- the gradient -----------------------------------------------------------------------------------------------------
-
-
-@inner
-def slope_linear(p, exponent, one):
-    return one * (p > one - one)
-
-
-@inner
-def slope_square(p, exponent, one):
-    return np.sqrt(p)
-
-
-@inner
-def slope_any(p, exponent, one):
-    return exponential(exponent * logarithm(max(p, one * _TINY))) * (p > one - one)
-
-
-@inner
-def _slopes(p, g, exponent, slope, one):
-    for i in range(p.size):
-        g[i] = slope(p[i], exponent, one)
-
-
-@summing
-def _weigh(g, v, zero):
-    total = weighted = zero
-    for i in range(g.size):
-        total += g[i]
-        weighted += g[i] * v[i]
-    return total, weighted
-
-
-@inner
-def _project(p, v, out, exponents, begin, end, slope):
-    """`g (v - <g, v> / sum g)`, row by row, with `g = p**(2 - alpha)` on the support."""
-    d, one = p.shape[1], p.dtype.type(1)
-    together = max(_CHUNK // d, 1) if exponents.size == 1 else 1  # rows that take their slopes in one long loop
-    g = np.empty((together, d), p.dtype)
-    for start in range(begin, end, together):
-        stop = min(start + together, end)
-        exponent = exponents[start if exponents.size > 1 else 0]
-        _slopes(p[start:stop].reshape(-1), g.reshape(-1), exponent, slope, one)
-        for row in range(stop - start):
-            total = weighted = 0.0
-            for at in range(0, d, _CHUNK):
-                part = slice(at, min(at + _CHUNK, d))
-                sums = _weigh(g[row, part], v[start + row, part], one - one)
-                total, weighted = total + sums[0], weighted + sums[1]
-            mean = p.dtype.type(weighted / total if total != 0 else 0.0)
-            _centre(g[row], v[start + row], mean, out[start + row])
-
-
-@inner
-def _centre(g, v, mean, out):
-    for i in range(g.size):
-        out[i] = g[i] * (v[i] - mean)
-
-
 # --- entry points: one for each power, compiled when first asked for --------------------------------------------------
 
 
@@ -420,18 +361,3 @@ def entmax_long_square(x, out, parameters, counts, begin, end):
 @entry
 def entmax_long_linear(x, out, parameters, counts, begin, end):
     _entmax_long(x, out, parameters, counts, begin, end, power_linear)
-
-
-@entry
-def project_any(p, v, out, exponents, begin, end):
-    _project(p, v, out, exponents, begin, end, slope_any)
-
-
-@entry
-def project_square(p, v, out, exponents, begin, end):
-    _project(p, v, out, exponents, begin, end, slope_square)
-
-
-@entry
-def project_linear(p, v, out, exponents, begin, end):
-    _project(p, v, out, exponents, begin, end, slope_linear)
