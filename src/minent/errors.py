@@ -16,7 +16,11 @@ A message names the place, the value seen, what was expected and the cure, in on
 from __future__ import annotations
 
 import difflib
+import math
+import numbers
+import operator
 from collections.abc import Iterable
+from typing import Any
 
 
 class MinentError(Exception):
@@ -75,3 +79,51 @@ def listing(names: Iterable[object], limit: int = 12) -> str:
     if len(shown) <= limit:
         return ", ".join(shown)
     return f"{', '.join(shown[:limit])} and {len(shown) - limit} more"
+
+
+def whole(name: str, value: Any, least: int, most: int | None = None, meaning: str = "") -> int:
+    """Return a whole number of any integer type as an `int`, or refuse it by name. True and 3.0 are refused.
+
+    Example:
+        >>> whole("k", 3, least=1)
+        3
+        >>> whole("k", 2.5, least=1, most=9)
+        Traceback (most recent call last):
+        minent.errors.InputError: k is 2.5; it takes a whole number from 1 to 9.
+    """
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < least or (most is not None and number > most):
+        bounds = f", {least} or more" if most is None else f" from {least} to {most}"
+        raise InputError(f"{name} is {value!r}; it takes a whole number{bounds}{meaning}.")
+    return number
+
+
+def number(name: str, value: Any, least: float, meaning: str = "", *, above: bool = False) -> float:
+    """Return a finite number of any real type as a `float`, or refuse it by name. Text and tensors are refused.
+
+    Args:
+        name: Of the argument, for the message.
+        value: What was given.
+        least: The smallest that will do; with `above`, the largest that will not.
+        meaning: What follows the bounds in the message.
+        above: Whether `least` itself is refused.
+
+    Example:
+        >>> number("tolerance", 1, least=0)
+        1.0
+        >>> number("tolerance", "small", least=0, above=True)
+        Traceback (most recent call last):
+        minent.errors.InputError: tolerance is 'small'; it takes a plain number above 0.
+    """
+    try:
+        plain = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        real = float(value) if plain else math.nan
+    except OverflowError:
+        real = math.inf
+    if not (least < real < math.inf if above else least <= real < math.inf):
+        bounds = f"above {least}" if above else f"from {least} upward"
+        raise InputError(f"{name} is {value!r}; it takes a plain number {bounds}{meaning}.")
+    return real

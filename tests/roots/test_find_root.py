@@ -195,12 +195,14 @@ def test_an_exact_end_and_a_start_inside_are_used() -> None:
     [
         ({}, "neither bracket nor start"),
         ({"bracket": (2, 1)}, "low < high"),
-        ({"bracket": (0, math.nan)}, "low < high"),
+        ({"bracket": (0, math.nan)}, r"bracket\[1\] is nan"),
         ({"bracket": (0, 1), "start": 2}, "outside the bracket"),
         ({"start": 1, "order": 1}, "order is 1"),
         ({"start": 1, "tolerance": 0.0}, "tolerance is 0.0"),
         ({"bracket": (0, 9), "residual_tolerance": math.nan}, "residual_tolerance is nan"),
         ({"start": 1, "max_steps": 2}, "max_steps is 2"),
+        ({"start": "one"}, "start is 'one'; it takes a real number"),
+        ({"bracket": (0, None)}, r"bracket\[1\] is None"),
         ({"start": 1, "family": "house holder"}, "Did you mean 'householder'"),
     ],
 )

@@ -53,8 +53,9 @@ def test_the_precision_of_the_caller_is_left_alone() -> None:
 
 
 def test_bad_digits_and_a_missing_mpmath_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="digits is 0"):
-        find_root_mp(taylor_of(np.sin), start=1, digits=0)
+    for digits in (0, 2.5, "30"):
+        with pytest.raises(InputError, match=f"digits is {digits!r}; it takes a whole number"):
+            find_root_mp(taylor_of(np.sin), start=1, digits=digits)
     monkeypatch.setitem(sys.modules, "mpmath", None)
     with pytest.raises(MissingExtraError, match="pip install mpmath"):
         find_root_mp(taylor_of(np.sin), start=1)

@@ -196,6 +196,12 @@ def test_require_names_the_element() -> None:
         ({"bracket": (0, 1), "absolute_tolerance": 0.0}, "absolute_tolerance is 0.0"),
         ({"bracket": (0, 1), "multiplicity": 0}, "multiplicity is 0"),
         ({"bracket": (0, 1), "max_steps": 1}, "max_steps is 1"),
+        ({"bracket": (0, 1), "order": 2.5}, "order is 2.5; it takes a whole number, 1 or more"),
+        ({"bracket": (0, 1), "order": "3"}, "order is '3'"),
+        ({"bracket": (0, 1), "max_steps": 9.5}, "max_steps is 9.5"),
+        ({"bracket": (0, 1), "tolerance": "small"}, "tolerance is 'small'"),
+        ({"bracket": (0, 1, 2)}, r"bracket is \(0, 1, 2\); it takes two ends"),
+        ({"bracket": "ab"}, "bracket is 'ab'"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(arguments: dict, message: str) -> None:

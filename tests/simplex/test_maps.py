@@ -191,7 +191,7 @@ def test_a_budget_that_covers_the_row_is_ones():
         ),
         (lambda: simplex.entmax(torch.zeros(2), math.nan), "alpha is nan"),
         (lambda: simplex.budget(torch.zeros(2), torch.tensor(-1.0)), "k holds -1.0"),
-        (lambda: simplex.normmax(torch.zeros(2), 1.0), "alpha is 1.0; normmax takes"),
+        (lambda: simplex.normmax(torch.zeros(2), 1.0), "alpha is 1.0; it takes a plain number above 1"),
         (lambda: simplex.r_softmax(torch.zeros(2), 1.0), "rate is 1.0"),
     ],
 )

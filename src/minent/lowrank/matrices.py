@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from minent.errors import InputError
+from minent.errors import InputError, number, whole
 
 Array = NDArray[Any]
 Matrix = Any  # an Array or a sparse.csc_array: both know .shape, .dtype, .T and @
@@ -79,10 +79,10 @@ def check_goal(rank: int | None, tolerance: float | None, shape: tuple[int, int]
     """Refuse a rank or a relative tolerance that no decomposition of this shape can have."""
     if rank is not None and tolerance is not None:
         raise InputError(f"rank={rank} and tolerance={tolerance} are both given; give one, the other follows from it.")
-    if rank is not None and (not isinstance(rank, (int, np.integer)) or not 0 <= rank <= min(shape)):
-        raise InputError(f"rank is {rank}, but a matrix of shape {shape} has ranks from 0 to {min(shape)}, whole ones.")
-    if tolerance is not None and not 0 <= tolerance < math.inf:
-        raise InputError(f"tolerance is {tolerance}; it is a relative error, 0 or more, such as 0.05.")
+    if rank is not None:
+        whole("rank", rank, 0, min(shape), f" for a matrix of shape {shape}")
+    if tolerance is not None:
+        number("tolerance", tolerance, 0, ": a relative error, such as 0.05")
 
 
 def dense(a: Matrix) -> Array:

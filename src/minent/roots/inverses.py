@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minent.errors import InputError
+from minent.errors import InputError, number, whole
 from minent.roots.arrays import find_root_array
 from minent.roots.result import Taylor, check_length
 from minent.roots.steps import invert_scaled
@@ -176,12 +176,8 @@ def inverse_function(
     low, high = float(bracket[0]), float(bracket[1])
     if not low < high or not np.isfinite([low, high]).all():
         raise InputError(f"bracket is ({low}, {high}); it takes finite (low, high) with low < high.")
-    if order < 2 or not tolerance > 0 or max_nodes < _FIRST_NODES:
-        raise InputError(
-            f"order is {order}, tolerance {tolerance}, max_nodes {max_nodes}; they take 2, a number above zero and "
-            f"{_FIRST_NODES} at least."
-        )
-    return InverseFunction(taylor, (low, high), order, tolerance, max_nodes)
+    order, max_nodes = whole("order", order, 2), whole("max_nodes", max_nodes, _FIRST_NODES)
+    return InverseFunction(taylor, (low, high), order, number("tolerance", tolerance, 0, above=True), max_nodes)
 
 
 def kepler(mean_anomaly: ArrayLike, eccentricity: ArrayLike) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minent.errors import InputError, MissingExtraError
+from minent.errors import MissingExtraError, whole
 from minent.roots.result import Root, Status, Step, Taylor, check_length, check_search, family_step
 from minent.roots.scalar import find_root
 from minent.roots.steps import householder_step, take_root
@@ -71,11 +71,9 @@ def find_root_mp(
         1.41421356237309504880168872420969807857
     """
     mpmath = _mpmath()
-    check_search(bracket, start, max(order, 1), 1.0, max_steps, multiplicity)
-    if order < 2:
-        raise InputError(f"order is {order}; find_root_mp steps by derivatives, so it takes 2 or more.")
-    if digits < 1:
-        raise InputError(f"digits is {digits}; it is a number of significant digits, from 1 up.")
+    order = whole("order", order, 2, meaning=", since find_root_mp steps by derivatives")
+    digits = whole("digits", digits, 1, meaning=" of significant digits")
+    check_search(bracket, start, order, 1.0, max_steps, multiplicity)
     ladder = _Ladder(mpmath, taylor, family_step(family), multiplicity, order, max_steps)
     rough = ladder.nearby(start) if bracket is None else None
     if rough is None:

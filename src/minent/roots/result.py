@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minent.errors import InputError, did_you_mean, listing
+from minent.errors import InputError, did_you_mean, listing, number, whole
 from minent.roots.steps import householder_step, inverse_taylor_step
 
 Taylor = Callable[..., Sequence[Any]]  # (x, order, *args) -> [a_0 .. a_order]
@@ -141,23 +141,21 @@ def check_search(
     """Refuse arguments that no search can start from."""
     if bracket is None and start is None:
         raise InputError("neither bracket nor start is given; find_root needs one: bracket=(low, high) is the safer.")
-    if order < 1:
-        raise InputError(f"order is {order}; it is the order of convergence, from 2 (Newton) up; 1 asks values alone.")
+    whole("order", order, 1, meaning=": the order of convergence; 2 is Newton, 1 asks for values alone")
     if order == 1 and bracket is None:
         raise InputError(
             "order is 1, which asks for values alone: that needs bracket=(low, high), or an order from 2 up."
         )
-    if not tolerance > 0:
-        raise InputError(f"tolerance is {tolerance}; it is a relative width above zero, such as 1e-12.")
-    if not absolute_tolerance >= 4 * TINY:
-        raise InputError(f"absolute_tolerance is {absolute_tolerance}; it is a width, of 4 * {TINY} at least.")
+    number("tolerance", tolerance, 0, ", a width relative to the root, such as 1e-12", above=True)
+    number("absolute_tolerance", absolute_tolerance, 4 * TINY, ", a width")
     if not np.all(np.asarray(residual_tolerance) >= 0):
         raise InputError(f"residual_tolerance is {residual_tolerance}; it is a size of the function, 0 or more.")
     least = 3 if bracket is None or start is not None else 2
-    if max_steps < least:
-        raise InputError(f"max_steps is {max_steps}; two ends and one step between them need {least} at least.")
-    if multiplicity is not None and multiplicity < 1:
-        raise InputError(f"multiplicity is {multiplicity}; a root is simple (1), double (2) and so on; None guesses.")
+    whole("max_steps", max_steps, least, meaning=": two ends and one step between them")
+    if multiplicity is not None:
+        whole("multiplicity", multiplicity, 1, meaning=": a root is simple (1), double (2) and so on; None guesses")
+    if bracket is not None and not (hasattr(bracket, "__len__") and len(bracket) == 2 and not isinstance(bracket, str)):
+        raise InputError(f"bracket is {bracket!r}; it takes two ends, (low, high).")
 
 
 def check_length(coefficients: Sequence[Any], order: int) -> Sequence[Any]:

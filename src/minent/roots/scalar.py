@@ -118,16 +118,24 @@ def _search_python(
 def _ends(bracket: Any, start: Any) -> tuple[float, float, float]:
     """The ends and the start as floats, NaN where they are not given."""
     if bracket is None:
-        begin = float(start)
-        if math.isnan(begin):
-            raise InputError("start is NaN; it takes a number to begin at.")
-        return math.nan, math.nan, begin
-    low, high = float(bracket[0]), float(bracket[1])
+        return math.nan, math.nan, _real("start", start)
+    low, high = (_real(f"bracket[{place}]", end) for place, end in enumerate(bracket))
     if not low < high:
         raise InputError(f"bracket is ({low}, {high}); it takes (low, high) with low < high.")
-    if start is not None and not low < float(start) < high:
+    begin = math.nan if start is None else _real("start", start)
+    if start is not None and not low < begin < high:
         raise InputError(f"start is {start}, outside the bracket ({low}, {high}); move it inside or leave it out.")
-    return max(low, -LARGEST), min(high, LARGEST), math.nan if start is None else float(start)
+    return max(low, -LARGEST), min(high, LARGEST), begin
+
+
+def _real(name: str, value: Any) -> float:
+    try:
+        real = math.nan if isinstance(value, str) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        real = math.nan
+    if math.isnan(real):
+        raise InputError(f"{name} is {value!r}; it takes a real number, infinite at most.")
+    return real
 
 
 def _root(outcome: Outcome) -> Root:

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-from minent.errors import InputError
+from minent.errors import InputError, number
 from minent.simplex.entropy import inner, negentropy, negentropy_of_choices
 from minent.simplex.normmax import check_norm_order, normmax_rows
-from minent.simplex.rows import any_of, positive
+from minent.simplex.rows import any_of
 from minent.simplex.sparse import check_alpha, entmax_rows
 from minent.simplex.targets import Target, open_target
 from minent.simplex.thresholds import CLIP, SIGMOID, check_sum, chosen_rows
@@ -170,9 +170,9 @@ def soft_topk_loss(
         >>> soft_topk_loss(torch.zeros(1, 4), torch.tensor([[1.0, 1.0, 0.0, 0.0]]), k=2)  # 4 log 2
         tensor(2.7726)
     """
-    positive("temperature", temperature)
+    number("temperature", temperature, 0, above=True)
     rows, y = open_target(scores, target, reduction, ignore_index, weight)
-    _check_chosen(y, positive("k", k))
+    _check_chosen(y, number("k", k, 0, above=True))
     rows = _centred(rows)
     p = chosen_rows(rows / temperature, check_sum(k, rows, -1), SIGMOID)
     own = temperature * negentropy_of_choices(y.matrix(rows))
@@ -213,7 +213,7 @@ def budget_loss(
         tensor(0.)
     """
     rows, y = open_target(scores, target, reduction, ignore_index, weight)
-    _check_chosen(y, positive("k", k))
+    _check_chosen(y, number("k", k, 0, above=True))
     rows = _centred(rows)
     p = chosen_rows(rows, check_sum(k, rows, -1), CLIP)
     own = 0.5 * y.matrix(rows).square().sum(-1)

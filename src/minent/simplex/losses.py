@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 
-from minent.errors import InputError
+from minent.errors import number
 from minent.simplex.maps import check_order, taylor_logits, topk_logits
 from minent.simplex.perturb import check_noise, log_perturb_rows
-from minent.simplex.rows import positive
 from minent.simplex.targets import open_target
 
 
@@ -83,9 +80,8 @@ def margin_softmax_loss(
         >>> margin_softmax_loss(torch.tensor([[0.35, 0.0]]), torch.tensor([0]))  # leads by just the margin
         tensor(0.6931)
     """
-    if isinstance(margin, torch.Tensor) or not 0.0 <= margin < math.inf:
-        raise InputError(f"margin is {margin!r}; it takes a plain number from 0 upward.")
-    positive("scale", scale)
+    number("margin", margin, 0)
+    number("scale", scale, 0, above=True)
     rows, y = open_target(scores, target, reduction, ignore_index, weight)
     rows = scale * (rows - margin * y.matrix(rows))
     return y.likelihood(rows, scores.dtype)

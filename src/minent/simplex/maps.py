@@ -7,9 +7,9 @@ from functools import cache, partial
 
 import torch
 
-from minent.errors import InputError
+from minent.errors import InputError, number, whole
 from minent.roots.steps import householder_step
-from minent.simplex.rows import positive, rowwise, whole
+from minent.simplex.rows import rowwise
 
 _HIGHEST_ORDER = 20
 
@@ -38,7 +38,7 @@ def softmax(scores: torch.Tensor, dim: int = -1, *, temperature: float = 1.0) ->
         >>> softmax(torch.tensor([0.0, 0.0, -torch.inf]))
         tensor([0.5000, 0.5000, 0.0000])
     """
-    temperature = positive("temperature", temperature)
+    temperature = number("temperature", temperature, 0, above=True)
     return rowwise(lambda rows: softmax_rows(rows / temperature), scores, dim)
 
 

@@ -7,9 +7,9 @@ import math
 import torch
 import torch.nn.functional as F
 
-from minent.errors import InputError
+from minent.errors import InputError, number
 from minent.simplex.maps import softmax_rows
-from minent.simplex.rows import positive, rowwise
+from minent.simplex.rows import rowwise
 from minent.simplex.targets import open_target
 
 
@@ -226,7 +226,7 @@ def r_softmax_loss(
         tensor(0.0007)
     """
     check_rate(rate)
-    positive("floor", floor)
+    number("floor", floor, 0, above=True)
     rows, y = open_target(scores, target, reduction, ignore_index, weight)
     return y.likelihood(r_logits(rows, rate, floor), scores.dtype)
 
@@ -263,7 +263,7 @@ def ev_softmax_loss(
         >>> ev_softmax_loss(torch.tensor([[1.0, 1.0, -1.0]]), torch.tensor([0]))
         tensor(0.6931)
     """
-    log_floor = math.log(positive("floor", floor))
+    log_floor = math.log(number("floor", floor, 0, above=True))
     rows, y = open_target(scores, target, reduction, ignore_index, weight)
     return y.likelihood(ev_logits(rows, log_floor), scores.dtype)
 
@@ -311,5 +311,5 @@ def ev_logits(rows: torch.Tensor, log_floor: float = -math.inf) -> torch.Tensor:
 
 def check_rate(rate: float) -> None:
     """Refuse a rate outside `[0, 1)`."""
-    if isinstance(rate, torch.Tensor) or not 0.0 <= rate < 1.0:
-        raise InputError(f"rate is {rate!r}; it is the fraction of zeros, a plain number from 0 up to but not 1.")
+    if number("rate", rate, 0, ", below 1: the fraction of zeros") >= 1:
+        raise InputError(f"rate is {rate!r}; it is the fraction of zeros, from 0 up to but not 1.")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 
-from minent.errors import InputError
+from minent.errors import number
 from minent.simplex.balance import falling_root
 from minent.simplex.rows import open_rows, shifted
 
@@ -44,8 +43,7 @@ def normmax(scores: torch.Tensor, alpha: float = 2.0, dim: int = -1) -> torch.Te
 
 def check_norm_order(alpha: float) -> None:
     """Refuse an order that is no finite number above 1."""
-    if isinstance(alpha, torch.Tensor) or not 1.0 < alpha < math.inf:
-        raise InputError(f"alpha is {alpha!r}; normmax takes a plain, finite number above 1, such as 2.")
+    number("alpha", alpha, 1, ", such as 2", above=True)
 
 
 def normmax_rows(rows: torch.Tensor, alpha: float) -> tuple[torch.Tensor, torch.Tensor]:

@@ -7,8 +7,8 @@ import math
 import torch
 import torch.nn.functional as F
 
-from minent.errors import InputError, did_you_mean
-from minent.simplex.rows import positive, rowwise, shifted, whole
+from minent.errors import InputError, did_you_mean, number, whole
+from minent.simplex.rows import rowwise, shifted
 
 _NOISES = ("normal", "gumbel", "logistic")
 _FLOOR = -1e4  # below the largest score; where masked entries are put too: no noise lifts them
@@ -57,7 +57,7 @@ def check_noise(noise: str, scale: float, nodes: int) -> None:
         raise InputError(
             f"noise is {noise!r}; it is 'normal', 'gumbel' or 'logistic'.{did_you_mean(str(noise), _NOISES)}"
         )
-    positive("scale", scale)
+    number("scale", scale, 0, above=True)
     whole("nodes", nodes, 16, 4096)
 
 

@@ -24,7 +24,7 @@ def open_rows(scores: torch.Tensor, dim: int = -1) -> torch.Tensor:
         raise InputError(f"scores are a {type(scores).__name__}; give a torch tensor, such as torch.as_tensor(scores).")
     if not scores.is_floating_point():
         raise InputError(f"scores have dtype {scores.dtype}; give floating point, such as scores.float().")
-    if scores.ndim == 0 or not -scores.ndim <= dim < scores.ndim:
+    if not isinstance(dim, int) or not -scores.ndim <= dim < scores.ndim:
         raise InputError(f"dim is {dim}, but scores have shape {tuple(scores.shape)}; give an axis that they have.")
     if scores.shape[dim] == 0:
         raise InputError(f"scores of shape {tuple(scores.shape)} have no entries along dim {dim}; give at least one.")
@@ -75,17 +75,3 @@ def is_legacy_batch(tensor: torch.Tensor) -> bool:
     """Say whether this stands for the batch of upstream gradients that autograd itself maps over."""
     ask = getattr(torch._C._functorch, "is_legacy_batchedtensor", None)
     return ask is not None and bool(ask(tensor))
-
-
-def positive(name: str, value: float) -> float:
-    """Return a number that must be finite and above zero."""
-    if isinstance(value, torch.Tensor) or not (0.0 < value < math.inf):
-        raise InputError(f"{name} is {value!r}; it takes a plain number above zero.")
-    return float(value)
-
-
-def whole(name: str, value: int, least: int, most: int) -> int:
-    """Return a whole number that must lie in `[least, most]`."""
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise InputError(f"{name} is {value!r}; it takes a whole number from {least} to {most}.")
-    return value

@@ -13,7 +13,7 @@ import math
 
 import torch
 
-from minent.errors import InputError
+from minent.errors import InputError, number
 from minent.simplex import cpu, gpu
 from minent.simplex.balance import Balanced, falling_root, projected
 from minent.simplex.entropy import second_remainder
@@ -97,11 +97,7 @@ def entmax_rows(rows: torch.Tensor, alpha: float | torch.Tensor) -> torch.Tensor
 def check_alpha(alpha: float | torch.Tensor, scores: torch.Tensor, dim: int) -> float | torch.Tensor:
     """Return alpha as a float, or as a tensor lined up with the rows of the scores; or refuse it."""
     if not isinstance(alpha, torch.Tensor):
-        if not 1.0 <= alpha < math.inf:
-            raise InputError(
-                f"alpha is {alpha!r}; entmax takes a finite number from 1 (softmax) upward; 2 is sparsemax."
-            )
-        return float(alpha)
+        return number("alpha", alpha, 1, ": 1 is softmax, 2 is sparsemax")
     if not alpha.is_floating_point():
         raise InputError(f"alpha has dtype {alpha.dtype}; give floating point, such as alpha.float().")
     wrong = ~((alpha.detach() >= 1.0) & (alpha.detach() < math.inf))

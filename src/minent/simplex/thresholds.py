@@ -6,9 +6,9 @@ import math
 
 import torch
 
-from minent.errors import InputError
+from minent.errors import InputError, number
 from minent.simplex.balance import Balanced, Family, falling_root, projected
-from minent.simplex.rows import any_of, open_rows, positive, shifted, spread
+from minent.simplex.rows import any_of, open_rows, shifted, spread
 
 
 def soft_topk(
@@ -39,7 +39,7 @@ def soft_topk(
         >>> soft_topk(torch.tensor([1.0, 0.0, -1.0, 0.0]), k=2)
         tensor([0.7311, 0.5000, 0.2689, 0.5000])
     """
-    rows = open_rows(scores, dim) / positive("temperature", temperature)
+    rows = open_rows(scores, dim) / number("temperature", temperature, 0, above=True)
     return chosen_rows(rows, check_sum(k, scores, dim), SIGMOID).movedim(-1, dim).to(scores.dtype)
 
 
@@ -79,7 +79,7 @@ def chosen_rows(rows: torch.Tensor, k: torch.Tensor, family: Family) -> torch.Te
 def check_sum(k: float | torch.Tensor, scores: torch.Tensor, dim: int) -> torch.Tensor:
     """Return k as a tensor lined up with the rows of the scores, or refuse it."""
     if not isinstance(k, torch.Tensor):
-        return torch.tensor(positive("k", k), dtype=torch.float64)
+        return torch.tensor(number("k", k, 0, above=True), dtype=torch.float64)
     if not k.is_floating_point():
         raise InputError(f"k has dtype {k.dtype}; give floating point, such as k.float().")
     wrong = ~((k.detach() > 0) & (k.detach() < math.inf))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from minent.errors import InputError, did_you_mean, listing
+from minent.errors import InputError, did_you_mean, listing, number, whole
 
 KERNELS = ("dot", "gauss", "t")
 TABLES = ("separate", "shared")
@@ -73,14 +73,11 @@ class VectorsConfig:
                 raise InputError(f"{name} is {value!r}; there is {listing(known)}.{hint}")
         for name, least in (("dim", 1), ("window", 1), ("samples", 1), ("max_iterations", 0)):
             value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < least):
-                raise InputError(f"{name} is {value!r}; it takes a whole number, {least} or more.")
+            if value is not None:
+                whole(name, value, least)
         for name in ("context_power", "subsample", "door"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise InputError(f"{name} is {value!r}; it takes a finite number, 0 or more.")
-        if not (math.isfinite(self.text_smoothing) and self.text_smoothing > 0):
-            raise InputError(f"text_smoothing is {self.text_smoothing!r}; it takes a finite number above 0.")
+            number(name, getattr(self, name), 0)
+        number("text_smoothing", self.text_smoothing, 0, above=True)
 
 
 FOR_WORDS = VectorsConfig(subsample=1e-5, max_iterations=0)

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import scipy.sparse as sparse
 
-from minent.errors import InputError
+from minent.errors import InputError, whole
 from minent.runtime import thread_count
 from minent.vectors import kernels
 from minent.vectors.config import WEIGHTINGS
@@ -89,8 +89,7 @@ def checked_rows(ids: np.ndarray, starts: np.ndarray, vocab_size: int) -> tuple[
             raise InputError(
                 f"{name} is {array.dtype} of shape {array.shape}; it takes a one-dimensional array of whole numbers."
             )
-    if vocab_size < 1:
-        raise InputError(f"vocab_size is {vocab_size!r}; it takes a whole number, 1 or more.")
+    whole("vocab_size", vocab_size, 1)
     outside = np.flatnonzero((ids < 0) | (ids >= vocab_size))
     if outside.size:
         raise InputError(

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from minent import artifacts
-from minent.errors import InputError
+from minent.errors import InputError, whole
 from minent.vectors import kernels
 
 FRAGMENT = "##"
@@ -87,8 +87,8 @@ class Lexicon:
         Raises:
             InputError: No word in the texts, or a bound below 1.
         """
-        if min_count < 1 or most < 1:
-            raise InputError(f"min_count is {min_count!r} and most {most!r}; each takes a whole number, 1 or more.")
+        whole("min_count", min_count, 1)
+        whole("most", most, 1)
         tokens = Counter(token for text in texts for token in tokens_of(text))
         words = {token: n for token, n in tokens.items() if not _RUN.match(token)}
         runs = {token: n for token, n in tokens.items() if _RUN.match(token)}

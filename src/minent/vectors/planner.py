@@ -19,7 +19,7 @@ import scipy.sparse as sparse
 from scipy.spatial.distance import cdist
 from threadpoolctl import threadpool_limits
 
-from minent.errors import InputError
+from minent.errors import InputError, whole
 from minent.runtime import Progress, Reporter, silent
 from minent.vectors import kernels
 
@@ -119,8 +119,7 @@ class LibraryPlanner:
             raise InputError(f"there are {n} items, but {len(self.slots)} slots. Give a slot for each item.")
         if categories is not None and len(categories) != n:
             raise InputError(f"categories names {len(categories)} items, but there are {n}.")
-        if restarts < 0:
-            raise InputError(f"restarts is {restarts!r}; it takes a whole number, 0 or more.")
+        whole("restarts", restarts, 0)
         with threadpool_limits(1, user_api="blas"):
             places = self._places(first, pairs, seed)
             slot_of = self._improved(self._starts(first, places), first, pairs, restarts, seed, progress)

@@ -11,7 +11,7 @@ from typing import Any, overload
 import numpy as np
 
 from minent import artifacts
-from minent.errors import InputError, did_you_mean
+from minent.errors import InputError, did_you_mean, whole
 from minent.vectors import formats
 from minent.vectors.config import VectorsConfig
 from minent.vectors.counting import checked_rows
@@ -206,8 +206,7 @@ class Vectors:
     def _nearest(
         self, vector: np.ndarray, k: int, excluded: set[int], allowed: np.ndarray | None = None
     ) -> list[tuple[int, float]]:
-        if k < 1:
-            raise InputError(f"k is {k!r}; it takes a whole number, 1 or more.")
+        whole("k", k, 1)
         closeness = self._closeness(self.points, self.placed(vector))
         known = np.flatnonzero(self.known if allowed is None else self.known & allowed)
         order = known[np.argsort(-closeness[known], kind="stable")]
