@@ -15,14 +15,15 @@ from tests.simplex import reference
 from tests.simplex.catalogue import MAPS, NOT_SHIFT_INVARIANT, STRICT
 
 every_map = pytest.mark.parametrize("name", MAPS)
-rows_of_scores = st.lists(st.floats(-8, 8, width=32), min_size=3, max_size=12).map(
+# Half precision, so that float64 holds a score plus a whole shift exactly: else a shift could make a tie of two scores.
+rows_of_scores = st.lists(st.floats(-8, 8, width=16), min_size=3, max_size=12).map(
     lambda row: torch.tensor(row, dtype=torch.float64)
 )
 
 
 @every_map
 @settings(max_examples=25, deadline=None)
-@given(z=rows_of_scores, shift=st.floats(-50, 50))
+@given(z=rows_of_scores, shift=st.integers(-50, 50))
 def test_simplex_order_and_shift(name, z, shift):
     p = MAPS[name](z)
     assert (p >= 0).all()
