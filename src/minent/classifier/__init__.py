@@ -2,7 +2,7 @@
 
 For whoever wants an answer per text, today, on the machine at hand. Simple floors and our own rungs stand in one table,
 each with its spread; what earns its cost is fused, and a linear model of n-grams is shipped. `suggest` says which texts
-to label next, `compress` makes a classifier smaller.
+to label next, `compress` makes a classifier smaller, `export` takes it to ONNX or Hugging Face transformers.
 
     >>> from minent.classifier import TextClassifier
     >>> texts = ["so good", "good fun", "very good", "so bad", "bad fun", "very bad"]
@@ -13,6 +13,7 @@ to label next, `compress` makes a classifier smaller.
 
 from minent.classifier.compress import compress
 from minent.classifier.estimator import TextClassifier
+from minent.classifier.exporting import export
 from minent.classifier.suggest import Suggestion, suggest
 
-__all__ = ["Suggestion", "TextClassifier", "compress", "suggest"]
+__all__ = ["Suggestion", "TextClassifier", "compress", "export", "suggest"]

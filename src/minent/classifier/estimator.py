@@ -221,7 +221,7 @@ class TextClassifier:
     # --- on disk ------------------------------------------------------------------------------------------------------
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
-        """Save the classifier as a folder: the n-grams as text, the weights as safetensors, the facts as JSON.
+        """Save the classifier as a folder: n-grams as text, weights as safetensors, facts as JSON, a model card.
 
         Args:
             folder: The target.
@@ -232,6 +232,8 @@ class TextClassifier:
             FolderExistsError: The target is taken.
             ArtifactError: It cannot be written.
         """
+        from minent import report
+
         self._fitted()
         config = {"budget_seconds": self.budget_seconds, "classes": self.classes_.tolist()}
         with artifacts.writing(
@@ -243,6 +245,7 @@ class TextClassifier:
             (draft.path / EXAMPLES).write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
             draft.measured.update(self.measured_)
             draft.inputs.update(self.inputs_)
+        report.write_card(folder)
 
     @classmethod
     def load(cls, folder: str | Path) -> TextClassifier:

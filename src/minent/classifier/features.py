@@ -26,7 +26,7 @@ _UNSPACED = re.compile(
 _LETTER = re.compile(r"[^\W\d_]")
 _MARKS = "!-/:-@\\[-`{-~\u00a1-\u00bf\u2010-\u2027\u2030-\u205e\u3001-\u3003\u3008-\u3011\uff01-\uff0f\uff1a-\uff20"
 # Runs of anything but spaces and marks, so that combining vowel signs stay in their word; each mark alone.
-_WORD = re.compile(f"[^\\s{_MARKS}]+(?:['’][^\\s{_MARKS}]+)*|[{_MARKS}]")
+WORD = re.compile(f"[^\\s{_MARKS}]+(?:['’][^\\s{_MARKS}]+)*|[{_MARKS}]")
 
 
 def script_of(texts: Sequence[str]) -> str:
@@ -51,7 +51,7 @@ def ngrams(text: str, script: str) -> list[str]:
         ['很', '好', '用', '很好', '好用', '很好用']
     """
     if script == "spaced":
-        words = _WORD.findall(as_read(text, script))
+        words = WORD.findall(as_read(text, script))
         return words + [f"{left} {right}" for left, right in pairwise(words)]
     line = as_read(text, script)
     return [line[i : i + n] for n in (1, 2, 3) for i in range(len(line) - n + 1)]
@@ -77,7 +77,7 @@ def located_ngrams(text: str, script: str) -> list[tuple[int, int, str]]:
     """
     line = as_read(text, script)
     if script == "spaced":
-        words = [(found.start(), found.end(), found.group()) for found in _WORD.finditer(line)]
+        words = [(found.start(), found.end(), found.group()) for found in WORD.finditer(line)]
         pairs = [(left[0], right[1], f"{left[2]} {right[2]}") for left, right in pairwise(words)]
         return sorted(words + pairs)
     return sorted((i, i + n, line[i : i + n]) for n in (1, 2, 3) for i in range(len(line) - n + 1))

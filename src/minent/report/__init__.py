@@ -11,6 +11,7 @@ dark scheme, and prints. For whoever trained a classifier and must decide whethe
     True
 """
 
+from minent.report.card import card, write_card
 from minent.report.render import render, write
 
-__all__ = ["render", "write"]
+__all__ = ["card", "render", "write", "write_card"]
