@@ -202,7 +202,7 @@ def test_a_changed_or_missing_file_is_refused_by_name(stage: Stage, saved: Path)
 def test_nothing_is_pickled(saved: Path) -> None:
     for path in saved.rglob("*"):
         if path.is_file():
-            assert path.suffix in {".json", ".jsonl", ".txt", ".safetensors", ".html", ".tsv", ".model"}, path
+            assert path.suffix in {".json", ".jsonl", ".txt", ".md", ".safetensors", ".html", ".tsv", ".model"}, path
             assert not path.read_bytes().startswith((b"\x80\x04", b"\x80\x05"))
 
 
