@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 
-from minent.errors import InputError, did_you_mean
+from minent.errors import InputError, did_you_mean, listing
 
 _TINY = 1e-12  # inside the root, so that a zero vector has a length with a finite gradient
 _REDUCTIONS = ("mean", "sum", "none")
@@ -29,18 +32,22 @@ def lengths(vectors: torch.Tensor) -> torch.Tensor:
     return torch.sqrt(vectors.square().sum(-1) + _TINY)
 
 
-def squash(vectors: torch.Tensor, softness: float = 0.5) -> torch.Tensor:
-    """Keep directions and bring lengths below one: `|v|**2 / (softness + |v|**2)`.
+def squash(vectors: torch.Tensor, softness: float = 0.5, *, kind: str = "rational") -> torch.Tensor:
+    """Keep directions and bring lengths below one.
+
+    With x the squared length over `softness`, the new length is `x / (1 + x)` (rational), `1 - 2**-x` (exponential),
+    `sqrt(x / (3 + x))` (root: straight near zero) or `tanh(x log(3) / 2)`. In all of them `softness` becomes one half.
 
     Args:
         vectors: Floating point `(..., dim)`.
         softness: The squared length that becomes one half, above zero. 1 is Sabour's; 0.5 was found better.
+        kind: `"rational"`, the article's and Sabour's; `"exponential"`, `"root"` or `"tanh"`.
 
     Returns:
         Vectors of the same shape, lengths in [0, 1).
 
     Raises:
-        InputError: The softness is not above zero.
+        InputError: The softness is not above zero, or the kind is unknown.
 
     Source:
         Sabour, Frosst and Hinton (2017); kexue.fm/archives/5112 for 0.5.
@@ -49,10 +56,26 @@ def squash(vectors: torch.Tensor, softness: float = 0.5) -> torch.Tensor:
         >>> squash(torch.tensor([[0.5, 0.5]])).norm()
         tensor(0.5000)
     """
+    check_squash(softness, kind)
+    length = lengths(vectors).unsqueeze(-1)
+    return vectors * SQUASHES[kind](length, softness)
+
+
+def check_squash(softness: float, kind: str) -> None:
+    """Refuse a softness that is not above zero, and an unknown kind."""
     if not softness > 0:
         raise InputError(f"softness is {softness!r}; it takes a number above zero, such as 0.5.")
-    length = lengths(vectors).unsqueeze(-1)
-    return vectors * (length / (softness + length.square()))
+    if kind not in SQUASHES:
+        raise InputError(f"kind is {kind!r}; it is one of {listing(SQUASHES)}.{did_you_mean(str(kind), SQUASHES)}")
+
+
+# Each gives the new length over the old one, so that a vector of length zero needs no direction.
+SQUASHES: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {
+    "rational": lambda length, softness: length / (softness + length.square()),
+    "exponential": lambda length, softness: -torch.expm1(-math.log(2) / softness * length.square()) / length,
+    "root": lambda length, softness: torch.rsqrt(3 * softness + length.square()),
+    "tanh": lambda length, softness: torch.tanh(math.log(3) / 2 / softness * length.square()) / length,
+}
 
 
 def margin_loss(
