@@ -13,6 +13,7 @@ is pluggable (`MIXERS`); the default needs no attention. Padding never changes a
     (100, 16)
 """
 
+from minent.encoders.finding import find_pretrained
 from minent.encoders.mixers import MIXERS
 from minent.encoders.patches import Patches
 from minent.encoders.plan import PretrainConfig
@@ -20,4 +21,13 @@ from minent.encoders.pretrain import pretrain
 from minent.encoders.pretrained import PretrainedEncoder
 from minent.encoders.skeleton import Encoder, EncoderConfig
 
-__all__ = ["MIXERS", "Encoder", "EncoderConfig", "Patches", "PretrainConfig", "PretrainedEncoder", "pretrain"]
+__all__ = [
+    "MIXERS",
+    "Encoder",
+    "EncoderConfig",
+    "Patches",
+    "PretrainConfig",
+    "PretrainedEncoder",
+    "find_pretrained",
+    "pretrain",
+]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,9 +16,19 @@ from minent import artifacts
 from minent.encoders.batches import check_rows
 from minent.encoders.plan import PretrainConfig
 from minent.encoders.pooling import Pooling
+from minent.encoders.quantise import WEIGHTS, packed, unpacked
 from minent.encoders.skeleton import Encoder, EncoderConfig
+from minent.errors import InputError, listing
 
-KIND, FORMAT = "encoder", 1
+KIND, FORMAT = "encoder", 2
+TOKENIZER = "tokenizer"  # the folder inside that holds the tokenizer, where it was saved too
+
+
+class Saves(Protocol):
+    """A tokenizer, as far as it is known here."""
+
+    def save(self, folder: str | Path) -> None:
+        """Write it as a folder."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,7 @@ class PretrainedEncoder:
         facts: Held-out loss, its baseline, the loss curve, sizes: plain, deterministic data.
         measured: Seconds and tokens per second.
         inputs: Digests of what it was trained on.
+        weights: How `save` writes the large matrices: `"float32"`, `"float16"` or `"int8"`; see `quantised`.
     """
 
     encoder: Encoder
@@ -38,6 +51,7 @@ class PretrainedEncoder:
     facts: dict[str, Any]
     measured: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
+    weights: str = "float32"
 
     @property
     def config(self) -> EncoderConfig:
@@ -68,23 +82,54 @@ class PretrainedEncoder:
         """
         return self.pooling.embed(self.encoder, *check_rows(ids, starts, self.config.vocab_size))
 
-    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+    def quantised(self, weights: str) -> PretrainedEncoder:
+        """Return the encoder with its large matrices rounded to what a smaller type holds.
+
+        Args:
+            weights: `"float32"`, `"float16"`, or `"int8"`: whole numbers to 127 with a scale for each row.
+
+        Returns:
+            A new one, which computes in float32 as before and saves in that type without further loss.
+
+        Raises:
+            InputError: An unknown type.
+        """
+        if weights not in WEIGHTS:
+            raise InputError(f"weights is {weights!r}; it takes one of {listing(WEIGHTS)}.")
+        encoder = copy.deepcopy(self.encoder)
+        load_weights(encoder, unpacked(packed(weights_of(encoder), weights)))
+        return replace(self, encoder=encoder, weights=weights)
+
+    def save(
+        self,
+        folder: str | Path,
+        *,
+        overwrite: bool = False,
+        tokenizer: Saves | None = None,
+        texts: Mapping[str, str] | None = None,
+    ) -> None:
         """Write the encoder as a folder of kind `"encoder"`.
 
         Args:
             folder: The target.
             overwrite: Replace an artifact that is there.
+            tokenizer: What makes its ids; it is saved inside, and the folder is then a backbone by itself.
+            texts: Other files for people to read, such as a model card: text by file name.
 
         Raises:
             ArtifactError: See `minent.artifacts.writing`.
         """
-        config = {"encoder": self.config, "pretrain": self.pretrain_config}
+        config = {"encoder": self.config, "pretrain": self.pretrain_config, "weights": self.weights}
         seeds = {"pretrain": self.pretrain_config.seed}
         with artifacts.writing(
             folder, kind=KIND, format=FORMAT, config=config, seeds=seeds, overwrite=overwrite
         ) as draft:
-            artifacts.save_arrays(draft.path / "weights.safetensors", weights_of(self.encoder))
+            artifacts.save_arrays(draft.path / "weights.safetensors", packed(weights_of(self.encoder), self.weights))
             artifacts.save_arrays(draft.path / "pooling.safetensors", vars(self.pooling))
+            if tokenizer is not None:
+                tokenizer.save(draft.path / TOKENIZER)
+            for name, text in (texts or {}).items():
+                (draft.path / name).write_text(text, encoding="utf-8")
             draft.facts.update(self.facts)
             draft.measured.update(self.measured)
             draft.inputs.update(self.inputs)
@@ -101,10 +146,11 @@ class PretrainedEncoder:
         """
         manifest = artifacts.read_manifest(folder, kind=KIND, format=FORMAT)
         encoder = Encoder(EncoderConfig(**manifest.config["encoder"]))
-        load_weights(encoder, artifacts.load_arrays(Path(folder) / "weights.safetensors"))
+        load_weights(encoder, unpacked(artifacts.load_arrays(Path(folder) / "weights.safetensors")))
         pooling = Pooling(**artifacts.load_arrays(Path(folder) / "pooling.safetensors"))
         config = PretrainConfig(**manifest.config["pretrain"])
-        return cls(encoder.eval(), pooling, config, manifest.facts, manifest.measured, manifest.inputs)
+        weights = manifest.config.get("weights", "float32")  # format 1 knew no other
+        return cls(encoder.eval(), pooling, config, manifest.facts, manifest.measured, manifest.inputs, weights)
 
 
 def weights_of(module: nn.Module) -> dict[str, np.ndarray]:
