@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup fix check test bench docs demo clean
+.PHONY: setup fix check test bench docs site demo clean
 
 setup: .venv/ready            ## make .venv and install minent with its tools
 
@@ -26,8 +26,11 @@ bench: setup                  ## every room's benchmark against its peers
 docs: setup                   ## run the examples that stand in the docstrings and the README
 	$(BIN)/python -m pytest src README.md
 
+site: setup                   ## these pages as a website, in site/
+	$(BIN)/python -m mkdocs build --strict --quiet
+
 demo: setup                   ## the main job on the sample that comes with minent
 	$(BIN)/minent demo --output demo --overwrite
 
 clean:                        ## remove what the other commands made
-	rm -rf .venv demo dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv demo site dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,0 +1,20 @@
+"""What `mkdocs` runs on each page: formulas become MathML, which a browser draws without a script."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+from latex2mathml.converter import convert
+
+_FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
+
+
+def on_page_content(content: str, **context: Any) -> str:
+    """Replace every formula of a page; `mkdocs` calls it by this name."""
+    return _FORMULA.sub(lambda found: _mathml(found[3], found[2] == "["), content)
+
+
+def _mathml(latex: str, stands_alone: bool) -> str:
+    return convert(html.unescape(latex).strip(), display="block" if stands_alone else "inline")
