@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minent.errors import InputError
-from minent.tokenizer import automaton, plain, seams
+from minent.tokenizer import automaton, plain, seams, segmentation
 from minent.tokenizer.text import join
 from tests.tokenizer import reference
 from tests.tokenizer.reference import BYTES
@@ -24,22 +24,22 @@ HUGE = st.dictionaries(WORDS, st.integers(-40, 4).map(lambda score: score * 64.0
 TEXTS = st.lists(st.lists(WORDS, max_size=3).map(b"".join).map(lambda text: text[:9]), max_size=3)
 
 
-@pytest.fixture(autouse=True)
-def no_plain_path(monkeypatch):
-    monkeypatch.setattr(plain, "_BYTES", -1)
-
-
-def made(scores: dict[bytes, float]) -> tuple[list[bytes], automaton.Automaton]:
-    """An automaton of these pieces and of all single bytes, which cost 9 where no score is given."""
+def linked(scores: dict[bytes, float]) -> tuple[list[bytes], automaton.Links]:
+    """The links of these pieces and of all single bytes, which cost 9 where no score is given."""
     whole = dict.fromkeys(BYTES, -9.0) | scores
     pieces = sorted(whole)
     ids = np.arange(len(pieces), dtype=np.int32)
     return pieces, automaton.build(pieces, ids, np.array([whole[piece] for piece in pieces]))
 
 
+def made(scores: dict[bytes, float]) -> tuple[list[bytes], automaton.Automaton]:
+    pieces, links = linked(scores)
+    return pieces, automaton.prepare(links)
+
+
 def segment(texts: list[bytes], scores: dict[bytes, float]) -> list[list[bytes]]:
     pieces, built = made(scores)
-    ids, starts = automaton.segment(join(texts), built)
+    ids, starts = segmentation.segment(join(texts), built)
     assert (ids.dtype, starts.dtype) == (np.int32, np.int64)
     return [[pieces[id] for id in ids[a:b]] for a, b in pairwise(starts)]
 
@@ -59,8 +59,8 @@ def test_the_best_of_all_segmentations(scores, texts):
 
 @given(WHOLE | BROKEN | HUGE, TEXTS)
 def test_the_plain_path_gives_the_same(scores, texts):
-    pieces, built = made(scores)
-    ids, starts = plain.segment_rows(join(texts), built)
+    pieces, links = linked(scores)
+    ids, starts = plain.segment_rows(join(texts), links)
     assert [[pieces[id] for id in ids[a:b]] for a, b in pairwise(starts)] == segment(texts, scores)
     assert (ids.dtype, starts.dtype) == (np.int32, np.int64)
 
@@ -85,6 +85,14 @@ def test_lines_are_cut_for_scores_that_are_not_whole_costs_and_for_them_alone():
     scores[b"a\nb"] = -0.1
     assert segment([b"a\nb\n\n"], scores) == [[b"a\n", b"b\n\n"]]
     assert segment([b"a\n" * 4000 + b"b"], scores) == [[b"a\n"] * 3999 + [b"a\n", b"b"]]
+
+
+@given(st.lists(st.integers(-40, 0), min_size=11, max_size=11), st.integers(0, 40))
+def test_many_pieces_that_end_alike(quarters, size):
+    """More of them than a row of candidates has room for."""
+    scores = {b"a" * (n + 2): quarter / 4 for n, quarter in enumerate(quarters)}
+    text = b"a" * size + b"b" + b"a" * 9
+    assert segment([text], scores) == [reference.quick_segmentation(text, dict.fromkeys(BYTES, -9.0) | scores)]
 
 
 NESTED = [bytes([97]) * n for n in range(2, 12)] + [b"ab" * n for n in range(1, 6)] + [b"b\na", b"\n\n", b"ba"]
@@ -129,12 +137,12 @@ def test_one_long_text_on_many_threads(monkeypatch, name, pieces, score):
     _, built = made(dict.fromkeys(pieces, score))
     rows = join([b"ab", b"", text, b"ba"])
     monkeypatch.setenv("MINENT_THREADS", "1")
-    alone = automaton.segment(rows, built)
+    alone = segmentation.segment(rows, built)
     monkeypatch.setattr(seams, "_LEAST_BYTES", 1000)
     monkeypatch.setattr(seams, "_LEAD", 64)
     for threads in ("2", "5"):
         monkeypatch.setenv("MINENT_THREADS", threads)
-        together = automaton.segment(rows, built)
+        together = segmentation.segment(rows, built)
         assert all(np.array_equal(one, other) for one, other in zip(alone, together))
 
 
@@ -166,7 +174,7 @@ def test_the_shared_position_is_on_every_way(scores, text):
     shared = kernels.ancestor(ways, 0, len(text), built.reach)
     assert 0 <= shared <= len(text)
     for more in (b"", b"a", b"b", b"ca", b"ab", b"\n", b"bca"):
-        ids, _ = automaton.segment(join([text + more]), built)
+        ids, _ = segmentation.segment(join([text + more]), built)
         assert shared in {0, *np.cumsum(built.lengths[ids]).tolist()}
     reached = [reference.positions_of(ways, end) for end in range(max(0, len(text) - built.reach + 1), len(text) + 1)]
     assert shared == max(set.intersection(*reached))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from minent.errors import InputError
-from minent.tokenizer import Tokenizer, automaton
+from minent.tokenizer import Tokenizer, segmentation
 from tests.tokenizer import reference
 from tests.tokenizer.reference import BYTES
 
@@ -46,7 +46,7 @@ def test_draws_follow_the_exact_law(alpha, scores, text):
     by_id = made._pieces.by_id
     rng, buffer = np.random.default_rng(0), np.frombuffer(text, dtype=np.uint8)
     drawn = Counter(
-        tuple(by_id[id] for id in automaton.sample(buffer, made._automaton, alpha, rng.random(len(text))))
+        tuple(by_id[id] for id in segmentation.sample(buffer, made._automaton, alpha, rng.random(len(text))))
         for _ in range(draws)
     )
     expected = law(text, scores, alpha)

@@ -118,7 +118,7 @@ def test_saved_and_loaded_it_is_the_same(made, composed, tmp_path):
         tokenizer.save(tmp_path / "saved", overwrite=True)
         loaded = minent.load(tmp_path / "saved")
         assert type(loaded) is Tokenizer
-        assert vars(loaded).keys() == vars(tokenizer).keys()
+        assert vars(loaded).keys() == vars(tokenizer).keys() - {"_automaton", "_characters", "_read"}  # made on the way
         assert (loaded.pieces, loaded.config, loaded.facts) == (tokenizer.pieces, tokenizer.config, tokenizer.facts)
         assert np.array_equal(loaded.scores, tokenizer.scores)
         assert np.array_equal(loaded.counts, tokenizer.counts)

@@ -1,6 +1,6 @@
 """The compiled loops that make a trie: lay its nodes into slots, then link every node to the longest one that ends it.
 
-Callers have checked: the strings are sorted, different and not empty, and each of the 256 bytes is among them.
+Callers have checked: the strings are sorted, different and not empty, and each symbol of the alphabet is among them.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def place(buffer, starts, ids, queue, offsets, parents, owners, order):
+def place(symbols, starts, ids, alphabet, queue, offsets, parents, owners, order):
     """Lay the trie of the strings into free slots (-1), level by level, each family where it first fits.
 
-    The children of a node are the slots `its offset + byte`, and no two nodes share an offset. Fills by slot: `offsets`
-    (-1: no children), `parents`, `owners` (the id of the string that ends there); and `order`, the slots from the root
-    down. `queue[depth % 2]` holds the nodes of a level: first string, last string + 1, slot. Returns how many nodes
-    there are, or -1 when the slots do not suffice.
+    The children of a node are the slots `its offset + symbol`, and no two nodes share an offset. Fills by slot:
+    `offsets` (-1: no children), `parents`, `owners` (the id of the string that ends there); and `order`, the slots from
+    the root down. `queue[depth % 2]` holds the nodes of a level: first string, last string + 1, slot. Returns how many
+    nodes there are, or -1 when the slots do not suffice.
     """
     used = np.zeros(len(offsets), dtype=np.bool_)
     queue[0, 0, 0], queue[0, 0, 1], queue[0, 0, 2] = 0, len(starts) - 1, 0
@@ -33,9 +33,9 @@ def place(buffer, starts, ids, queue, offsets, parents, owners, order):
                 low += 1
             family = found
             for i in range(low, high):
-                byte = buffer[starts[i] + depth]
-                if found == family or byte != buffer[starts[i - 1] + depth]:
-                    queue[following, found, 0], queue[following, found, 2] = i, byte
+                symbol = symbols[starts[i] + depth]
+                if found == family or symbol != symbols[starts[i - 1] + depth]:
+                    queue[following, found, 0], queue[following, found, 2] = i, symbol
                     found += 1
                 queue[following, found - 1, 1] = i + 1
             if found == family:
@@ -44,7 +44,7 @@ def place(buffer, starts, ids, queue, offsets, parents, owners, order):
             offset = max(search_from - eldest, 1)  # 1: the root's own slot stays out of every family
             child = family
             while child < found:
-                if offset + 256 > len(offsets):
+                if offset + alphabet > len(offsets):
                     return -1
                 if used[offset] or parents[offset + queue[following, child, 2]] >= 0:
                     taken += parents[offset + eldest] >= 0
@@ -76,13 +76,13 @@ def link(order, offsets, parents, owners, units, falls, pieces, suffixes):
     falls[offsets[0]] = offsets[0]
     for slot in order[1:]:
         parent = parents[slot]
-        byte = slot - offsets[parent]
+        symbol = slot - offsets[parent]
         target = np.int64(0)
         if parent != 0:
             target = fall[parent]
-            while offsets[target] < 0 or parents[offsets[target] + byte] != target:
-                target = fall[target]  # the root has a child by every byte, so this ends
-            target = offsets[target] + byte
+            while offsets[target] < 0 or parents[offsets[target] + symbol] != target:
+                target = fall[target]  # the root has a child by every symbol, so this ends
+            target = offsets[target] + symbol
         fall[slot] = target
         pieces[slot] = pieces[target] if target > 0 else np.int32(-1)
         if owners[slot] >= 0:

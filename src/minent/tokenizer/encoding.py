@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
+from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from minent.errors import InputError
 from minent.tokenizer import automaton as automata
+from minent.tokenizer import plain, segmentation
 from minent.tokenizer import specials as special_tokens
-from minent.tokenizer.automaton import Automaton
+from minent.tokenizer.automaton import Automaton, Links
 from minent.tokenizer.pieces import Pieces
 from minent.tokenizer.streaming import EncodingStream
-from minent.tokenizer.text import join, normalize, to_utf8
+from minent.tokenizer.text import Rows, join, normalize, row_starts, slabs, to_utf8
 
 if TYPE_CHECKING:
+    from minent.tokenizer.characters import Characters
     from minent.tokenizer.model import Tokenizer
 
 _TABLE_FROM = 10_000  # ids; fewer do not pay for a table of all
+_SLAB = 2**20  # characters that are encoded at once, so that what lies between text and ids stays small
+_LONG = 2**12  # characters; shorter texts are searched by bytes
+_WIDE = 1.25  # bytes per character; a text of fewer is searched by bytes too
+_WORTH = 2**18  # wide characters that a process has read before an automaton over characters pays for its making
 Special = Collection[str] | Literal["all"]
 
 
@@ -31,7 +38,17 @@ class Encoding:
     normalization: str
     specials: tuple[str, ...]
     _pieces: Pieces
-    _automaton: Automaton
+    _links: Links
+
+    @cached_property
+    def _automaton(self) -> Automaton:
+        return automata.prepare(self._links)
+
+    @cached_property
+    def _characters(self) -> Characters | None:
+        from minent.tokenizer import characters
+
+        return characters.build(self._pieces, self._links)
 
     def encode(
         self,
@@ -78,8 +95,7 @@ class Encoding:
         if alpha is not None or seed is not None:
             ids = self._drawn(text, alpha, seed, allowed_special, disallowed_special)
         elif not self.specials and not allowed_special and disallowed_special == "all":
-            data = to_utf8(normalize(text, self.normalization))
-            ids = automata.segment_one(data, self._automaton).tolist()
+            ids = self._one(text)
         else:
             ids = self._arrays([text], allowed_special, disallowed_special, "text")[0].tolist()
         if add_bos or add_eos:
@@ -223,17 +239,59 @@ class Encoding:
         rule = special_tokens.rule(self.specials, allowed, disallowed)
         if rule is not None:
             return self._with_specials(list(texts), rule, place)
-        form, data = self.normalization, []
-        for i, text in enumerate(texts):
-            try:
-                data.append(text.encode() if form == "none" else to_utf8(normalize(text, form)))
-            except (
-                UnicodeEncodeError,
-                AttributeError,
-                InputError,
-            ):  # kept bytes, or what is no text: named by its place
-                data.append(to_utf8(normalize(text, form, place.format(i)), place.format(i)))
-        return automata.segment(join(data), self._automaton)
+        parts, first = [], 0
+        for slab in slabs(texts, _SLAB):
+            parts.append(self._slab(slab, place, first))
+            first += len(slab)
+        if len(parts) == 1:
+            return parts[0]
+        sizes = np.concatenate([np.zeros(1, dtype=np.int64), *(np.diff(starts) for _, starts in parts)])
+        return np.concatenate([*(ids for ids, _ in parts), np.empty(0, dtype=np.int32)]), np.cumsum(sizes)
+
+    def _one(self, text: str) -> list[int]:
+        """The ids of one text, with as little around the kernel as can be."""
+        data = to_utf8(normalize(text, self.normalization))
+        if plain.is_enough_for(len(data)):
+            return plain.segment(data, self._links)
+        if len(data) <= _LONG:
+            return segmentation.segment_one(data, self._automaton).tolist()
+        return self._slab([text], "text", 0)[0].tolist()
+
+    def _slab(self, texts: list[str], place: str, first: int) -> tuple[np.ndarray, np.ndarray]:
+        """Encode some texts, of which the first is that number of all."""
+        try:
+            joined = "".join(texts)
+            if joined.isascii():
+                return self._rows(Rows(np.frombuffer(joined.encode(), dtype=np.uint8), row_starts(texts)))
+            if self._pays(joined):
+                return self._by_characters(texts)
+        except (TypeError, UnicodeEncodeError):
+            pass  # what is no text is named below, and kept bytes are searched as bytes
+        places, form = [place.format(i) for i in range(first, first + len(texts))], self.normalization
+        return self._rows(join([to_utf8(normalize(text, form, here), here) for text, here in zip(texts, places)]))
+
+    def _pays(self, text: str) -> bool:
+        """Whether an automaton over characters is of use for a text, and worth its making in this process."""
+        some = text[:: len(text) // 256 + 1]
+        if len(text) < _LONG or len(some.encode(errors="replace")) < _WIDE * len(some):
+            return False
+        state = vars(self)  # how much was read is no part of what the tokenizer is
+        state["_read"] = state.get("_read", 0) + len(text)
+        return state["_read"] > _WORTH and self._characters is not None
+
+    def _by_characters(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        from minent.tokenizer import characters
+
+        known: Any = self._characters
+        if self.normalization != "none":
+            texts = [normalize(text, self.normalization) for text in texts]
+        return segmentation.segment(characters.to_rows(texts, known), known.automaton)
+
+    def _rows(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """Encode rows of bytes."""
+        if plain.is_enough_for(len(rows.buffer)):
+            return plain.segment_rows(rows, self._links)
+        return segmentation.segment(rows, self._automaton)
 
     def _with_specials(self, texts: list[str], rule: special_tokens.Rule, place: str) -> tuple[np.ndarray, np.ndarray]:
         """Encode texts in which special tokens may stand: what lies between them, all at once."""
@@ -246,7 +304,7 @@ class Encoding:
                 if number % 2 == 0:
                     data.append(self._part_to_utf8(part, here, at))
                 at += len(part)
-        ids, ends = automata.segment(join(data), self._automaton)
+        ids, ends = self._rows(join(data))
         rows: list[np.ndarray] = []
         sizes, row = [0], 0
         for parts in split:
@@ -290,7 +348,7 @@ class Encoding:
             else:
                 buffer = np.frombuffer(to_utf8(normalize(part, self.normalization)), dtype=np.uint8)
                 uniforms = generator.random(len(buffer))
-                ids += automata.sample(buffer, self._automaton, float(alpha), uniforms).tolist()
+                ids += segmentation.sample(buffer, self._automaton, float(alpha), uniforms).tolist()
         return ids
 
 

@@ -1,8 +1,8 @@
-"""The compiled loops of encoding: find the longest piece that ends at every byte, take the best way, read it back.
+"""The compiled loops of encoding: find the longest piece that ends at every symbol, take the best way, read it back.
 
 Callers have checked that starts cover the buffer and never fall. `automaton` describes the automaton and the packing of
 a candidate. A way is the low half of a candidate, (2047 - length) << 21 | id: the last piece of the best way to a
-position; it stands at the last byte of that piece. Indices are unsigned, since signed ones are tested for being
+position; it stands at the last symbol of that piece. Indices are unsigned, since signed ones are tested for being
 negative.
 """
 
@@ -11,10 +11,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from minent.tokenizer.automaton import BLOCK, NEVER
+from minent.tokenizer.automaton import BLOCK, LONGEST_PIECE, NEVER, WINDOW
 
 _LANES_FROM = 1024  # fewer bytes do not pay for warming up the lanes
-_HALF, _LOW_HALF, _ONE = np.uint64(32), np.uint64(2**32 - 1), np.uint64(1)
+_PLACE, _SYMBOL_AT, _SYMBOL, _CHILD_AT = np.uint64(2**24 - 1), np.uint64(24), np.uint64(2**16 - 1), np.uint64(40)
+_LOW_HALF, _ONE = np.uint64(2**32 - 1), np.uint64(1)
 _ID, _LENGTH_AT, _LONGEST = np.uint64(2**21 - 1), np.uint64(21), np.uint64(2**11 - 1)
 _COST = np.int64(-(1 << 32))
 
@@ -26,83 +27,85 @@ def length_of(way):
 
 
 @njit(inline="always")
-def _step(buffer, i, state, units, falls, pieces, origin, found):
-    """One step of the automaton: over byte i, or, if that is no child, to a shorter state at the same place."""
-    slot = state + np.uint64(buffer[i])
-    unit, fall = units[slot], np.uint64(falls[state])  # both are read, so that a choice needs no jump
-    is_child = (unit >> _HALF) == state
-    found[i - origin] = pieces[slot]  # if it is no child, a later step at i writes again
-    return (unit & _LOW_HALF) if is_child else fall, i + np.uint64(is_child)
+def _step(buffer, i, state, steps, falls, origin, found):
+    """One step of the automaton: over symbol i, or, if that is no child, to a shorter state at the same place."""
+    symbol = np.uint64(buffer[i])
+    step, fall = steps[state + symbol], np.uint64(falls[state])  # both are read, so that a choice needs no jump
+    found[i - origin] = step & _PLACE  # if it is no child, a later step at i writes again
+    is_child = ((step >> _SYMBOL_AT) & _SYMBOL) == symbol
+    return (step >> _CHILD_AT) if is_child else fall, i + np.uint64(is_child)
 
 
 @njit(cache=True, nogil=True)
 def _scan(buffer, begin, end, state, automaton, found):
-    """Write to `found` the longest piece that ends at each byte from begin to end; return the state there.
+    """Write to `found` the place of the longest piece that ends at each symbol from begin to end; return the state.
 
     Four lanes take a quarter each, in lock step: one step waits for memory, four steps wait together. What a state
     knows lies in the last `reach` bytes, so a lane that starts at the root so much earlier is right at its quarter.
     """
-    units, falls, pieces = automaton.units, automaton.falls, automaton.pieces
+    steps, falls = automaton.steps, automaton.falls
     first, last, reach, root = np.uint64(begin), np.uint64(end), np.uint64(automaton.reach), np.uint64(automaton.root)
     if last - first < np.uint64(_LANES_FROM) or last - first < np.uint64(8) * reach:
         i = first
         while i < last:
-            state, i = _step(buffer, i, state, units, falls, pieces, first, found)
+            state, i = _step(buffer, i, state, steps, falls, first, found)
         return state
     quarter = (last - first) // np.uint64(4)
     end_0, end_1, end_2 = first + quarter, first + quarter + quarter, last - quarter
     state_0, state_1, state_2, state_3 = state, root, root, root
     i_0, i_1, i_2, i_3 = first, end_0 - reach, end_1 - reach, end_2 - reach
     while i_1 < end_0:
-        state_1, i_1 = _step(buffer, i_1, state_1, units, falls, pieces, first, found)
+        state_1, i_1 = _step(buffer, i_1, state_1, steps, falls, first, found)
     while i_2 < end_1:
-        state_2, i_2 = _step(buffer, i_2, state_2, units, falls, pieces, first, found)
+        state_2, i_2 = _step(buffer, i_2, state_2, steps, falls, first, found)
     while i_3 < end_2:
-        state_3, i_3 = _step(buffer, i_3, state_3, units, falls, pieces, first, found)
+        state_3, i_3 = _step(buffer, i_3, state_3, steps, falls, first, found)
     while i_0 < end_0 and i_1 < end_1 and i_2 < end_2 and i_3 < last:
-        state_0, i_0 = _step(buffer, i_0, state_0, units, falls, pieces, first, found)
-        state_1, i_1 = _step(buffer, i_1, state_1, units, falls, pieces, first, found)
-        state_2, i_2 = _step(buffer, i_2, state_2, units, falls, pieces, first, found)
-        state_3, i_3 = _step(buffer, i_3, state_3, units, falls, pieces, first, found)
+        state_0, i_0 = _step(buffer, i_0, state_0, steps, falls, first, found)
+        state_1, i_1 = _step(buffer, i_1, state_1, steps, falls, first, found)
+        state_2, i_2 = _step(buffer, i_2, state_2, steps, falls, first, found)
+        state_3, i_3 = _step(buffer, i_3, state_3, steps, falls, first, found)
     while i_0 < end_0:
-        state_0, i_0 = _step(buffer, i_0, state_0, units, falls, pieces, first, found)
+        state_0, i_0 = _step(buffer, i_0, state_0, steps, falls, first, found)
     while i_1 < end_1:
-        state_1, i_1 = _step(buffer, i_1, state_1, units, falls, pieces, first, found)
+        state_1, i_1 = _step(buffer, i_1, state_1, steps, falls, first, found)
     while i_2 < end_2:
-        state_2, i_2 = _step(buffer, i_2, state_2, units, falls, pieces, first, found)
+        state_2, i_2 = _step(buffer, i_2, state_2, steps, falls, first, found)
     while i_3 < last:
-        state_3, i_3 = _step(buffer, i_3, state_3, units, falls, pieces, first, found)
+        state_3, i_3 = _step(buffer, i_3, state_3, steps, falls, first, found)
     return state_3
+
+
+@njit(inline="always")
+def _total(best, base, candidate):
+    """A candidate and the cost up to where it begins; `base` is as far before its end as the longest piece is long."""
+    return best[base + ((np.uint64(candidate) >> _LENGTH_AT) & _LONGEST)] + candidate
 
 
 @njit(cache=True, nogil=True)
 def _choose_packed(buffer, begin, end, found, at, automaton, best, ways):
-    """Take the least candidate at each byte of a part; `best[at]` holds the cost up to its begin, shifted.
+    """Take the least candidate at each symbol of a part; `best[at]` holds the cost up to its begin, shifted.
 
-    The candidate of the single byte needs the cost just found, so that one stays in a register.
+    What was stored just now is slow to read again. So the costs of the last two positions stay in registers, for the
+    candidates of one symbol and of two; those of three and more reach over positions that are long stored.
     """
-    runs, overflow, of_byte = automaton.runs, automaton.overflow, automaton.of_byte
-    zero, one, two = np.uint64(0), np.uint64(1), np.uint64(2)
-    at = np.uint64(at)
-    before = best[at]
+    rows, of_symbol, crowded = automaton.rows, automaton.of_symbol, np.uint64(automaton.crowded)
+    one, two, three, longest = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(LONGEST_PIECE)
+    before, before_that, base = best[at], best[at - 1], np.uint64(at - LONGEST_PIECE)
     for i in range(np.uint64(0), np.uint64(end - begin)):
-        at += _ONE
-        piece = np.uint64(found[i])
-        least = before + of_byte[buffer[np.uint64(begin) + i]]
-        first = runs[piece, zero]
-        if first < NEVER:  # else no longer piece ends here, as at most bytes inside a character
-            second, third = runs[piece, one], runs[piece, two]
-            other = min(best[at - length_of(first)] + first, best[at - length_of(second)] + second)
-            other = min(other, best[at - length_of(third)] + third)
-            more = overflow[piece]
-            while more >= 0:
-                for place in range(3):
-                    candidate = runs[np.uint64(more), np.uint64(place)]
-                    other = min(other, best[at - length_of(candidate)] + candidate)
-                more = overflow[np.uint64(more)]
-            least = min(least, other)
+        base += one
+        place = np.uint64(found[i])
+        least = min(_total(best, base, rows[place + one]), _total(best, base, rows[place + two]))
+        more = place
+        while more >= crowded:  # few pieces have so many others at their end
+            more = np.uint64(rows[more + three])
+            least = min(least, _total(best, base, rows[more + one]))
+            least = min(least, _total(best, base, rows[more + two]))
+        least = min(least, before_that + rows[place])
+        least = min(least, before + of_symbol[buffer[np.uint64(begin) + i]])
+        before_that = before
         before = least & _COST
-        best[at] = before
+        best[base + longest] = before
         ways[i] = np.uint64(least) & _LOW_HALF
 
 
@@ -155,9 +158,9 @@ def _start(best, totals, at, reach):
 def _carry(best, totals, at, reach):
     """A block ends: what the next needs moves to the front; whole costs are counted from here, so they stay small."""
     if len(totals) > 0:
-        totals[: reach + 1] = totals[at - reach : at + 1].copy()
+        totals[LONGEST_PIECE - reach : LONGEST_PIECE + 1] = totals[at - reach : at + 1].copy()
     else:
-        best[: reach + 1] = best[at - reach : at + 1] - best[at]
+        best[LONGEST_PIECE - reach : LONGEST_PIECE + 1] = best[at - reach : at + 1] - best[at]
 
 
 @njit(cache=True, nogil=True)
@@ -168,8 +171,8 @@ def segment(buffer, starts, automaton, ways, ids, counts):
     """
     reach, rows = automaton.reach, len(starts) - 1
     found = np.empty(BLOCK, dtype=np.int32)
-    best = np.empty(BLOCK + reach + 1 if automaton.packed else 0, dtype=np.int64)
-    totals = np.empty(0 if automaton.packed else BLOCK + reach + 1, dtype=np.float64)
+    best = np.empty(WINDOW if automaton.packed else 0, dtype=np.int64)
+    totals = np.empty(0 if automaton.packed else WINDOW, dtype=np.float64)
     end = starts[rows]
     state, row, written = np.uint64(automaton.root), 0, 0
     for block in range(starts[0], end, BLOCK):
@@ -179,7 +182,7 @@ def segment(buffer, starts, automaton, ways, ids, counts):
         while part < stop:
             while starts[row + 1] == part:  # the last one is done, or this one is empty
                 row += 1
-            at = part - block + reach
+            at = part - block + LONGEST_PIECE
             if part == starts[row]:
                 _start(best, totals, at, reach)
             part_end = min(starts[row + 1], stop)
@@ -192,7 +195,7 @@ def segment(buffer, starts, automaton, ways, ids, counts):
             if part == starts[row + 1]:
                 counts[row] = trace(ways, 0, part - starts[row], ids, written) - written
                 written += counts[row]
-        _carry(best, totals, stop - block + reach, reach)
+        _carry(best, totals, stop - block + LONGEST_PIECE, reach)
     return written
 
 
@@ -208,8 +211,8 @@ def segment_one(buffer, automaton):
 def advance(buffer, begin, state, automaton, best, totals, ways):
     """Go on from `state` over `buffer[begin:]`; returns the new state.
 
-    `best` (or `totals`, where scores are no whole costs) has room for a block, and holds in its first `reach + 1`
-    places the values of the last positions, which are moved on. What stands before `begin` is the text before, as far
+    `best` (or `totals`, where scores are no whole costs) is a window with the values of the last `reach + 1` positions,
+    which are moved on. What stands before `begin` is the text before, as far
     as it is at hand. Fills one of `ways` for each byte from begin on.
     """
     reach, end = automaton.reach, len(buffer)
@@ -218,10 +221,10 @@ def advance(buffer, begin, state, automaton, best, totals, ways):
         stop = min(block + BLOCK, end)
         state = _scan(buffer, block, stop, state, automaton, found)
         if automaton.packed:
-            _choose_packed(buffer, block, stop, found, reach, automaton, best, ways[block - begin :])
+            _choose_packed(buffer, block, stop, found, LONGEST_PIECE, automaton, best, ways[block - begin :])
         else:
-            _choose_scores(buffer, block, stop, 0, found, reach, automaton, totals, ways[block - begin :])
-        _carry(best, totals, stop - block + reach, reach)
+            _choose_scores(buffer, block, stop, 0, found, LONGEST_PIECE, automaton, totals, ways[block - begin :])
+        _carry(best, totals, stop - block + LONGEST_PIECE, reach)
     return state
 
 

@@ -87,7 +87,7 @@ class Tokenizer(Analysis, Decoding):
         config: TokenizerConfig | None,
         facts: dict[str, Any],
         inputs: dict[str, str],
-        automaton: automata.Automaton | None = None,
+        links: automata.Links | None = None,
     ) -> None:
         """Take parts that were checked."""
         state = vars(self)
@@ -95,7 +95,7 @@ class Tokenizer(Analysis, Decoding):
         state.update(_pieces=pieces, specials=pieces.specials, _inputs=inputs)
         known = {"vocab_size": len(pieces), "normalization": normalization}
         known |= {"specials": list(pieces.specials)} if pieces.specials else {}
-        state.update(facts=known | facts, _automaton=automaton or _built(pieces, scores))
+        state.update(facts=known | facts, _links=links or _linked(pieces, scores))
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a Tokenizer cannot be changed: {name!r} is set when it is made. Make another one.")
@@ -104,9 +104,9 @@ class Tokenizer(Analysis, Decoding):
         raise AttributeError(f"a Tokenizer cannot be changed: {name!r} stays. Make another one.")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Plain data alone, the finished automaton with it: a process that gets it compiles nothing."""
+        """Plain data alone, the links of the automaton with it: a process that gets it builds none."""
         parts = (self._pieces.buffer, self._pieces.starts, self.specials, self.counts, self.scores, self.normalization)
-        built = tuple(np.array(part) if isinstance(part, np.ndarray) else part for part in self._automaton)
+        built = tuple(np.array(part) if isinstance(part, np.ndarray) else part for part in self._links)
         return _restored, (*map(_copied, parts), self.config, self.facts, self._inputs, built)
 
     def __repr__(self) -> str:
@@ -133,9 +133,7 @@ class Tokenizer(Analysis, Decoding):
         made = Tokenizer.__new__(Tokenizer)
         facts = {name: fact for name, fact in self.facts.items() if name not in ("vocab_size", "specials")}
         pieces = Pieces(self.pieces, check_specials(specials))
-        made._set(
-            pieces, self.counts, self.scores, self.normalization, self.config, facts, self._inputs, self._automaton
-        )
+        made._set(pieces, self.counts, self.scores, self.normalization, self.config, facts, self._inputs, self._links)
         return made
 
     # --- files --------------------------------------------------------------------------------------------------------
@@ -284,7 +282,7 @@ class Tokenizer(Analysis, Decoding):
         return formats.export(self, Path(path), format, accept_differences)
 
 
-def _built(pieces: Pieces, scores: np.ndarray) -> automata.Automaton:
+def _linked(pieces: Pieces, scores: np.ndarray) -> automata.Links:
     by_bytes = pieces.sorted
     ids = np.array([pieces.id_of[piece] for piece in by_bytes], dtype=np.int32)
     return automata.build(by_bytes, ids, np.concatenate((np.zeros(SPECIALS), scores)))
@@ -306,7 +304,7 @@ def _restored(
     buffer, starts, counts, scores = map(automata.read_only, (buffer, starts, counts, scores))
     known: list[Any] = [automata.read_only(part) if isinstance(part, np.ndarray) else part for part in built]
     pieces = Pieces.of_rows(buffer, starts, specials)
-    made._set(pieces, counts, scores, normalization, config, facts, inputs, automata.Automaton(*known))
+    made._set(pieces, counts, scores, normalization, config, facts, inputs, automata.Links(*known))
     return made
 
 

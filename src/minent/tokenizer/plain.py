@@ -15,7 +15,7 @@ import numpy as np
 from minent.tokenizer.text import Rows
 
 if TYPE_CHECKING:
-    from minent.tokenizer.automaton import Automaton
+    from minent.tokenizer.automaton import Links
 
 _BYTES = 2**15  # a process that encodes more than this loads the kernels: about 0.05 s of plain loops
 _spent = 0
@@ -30,25 +30,25 @@ def is_enough_for(size: int) -> bool:
     return _spent <= _BYTES
 
 
-def segment_rows(rows: Rows, automaton: Automaton) -> tuple[np.ndarray, np.ndarray]:
-    """What `automaton.segment` returns."""
+def segment_rows(rows: Rows, links: Links) -> tuple[np.ndarray, np.ndarray]:
+    """What `segmentation.segment` returns."""
     data, ends = rows.buffer.tobytes(), rows.starts.tolist()
-    parts = [segment(data[a:b], automaton) for a, b in pairwise(ends)]
+    parts = [segment(data[a:b], links) for a, b in pairwise(ends)]
     starts = np.zeros(len(ends), dtype=np.int64)
     np.cumsum([len(part) for part in parts], out=starts[1:])
     return np.array([id for part in parts for id in part], dtype=np.int32), starts
 
 
-def segment(data: bytes, automaton: Automaton) -> list[int]:
+def segment(data: bytes, links: Links) -> list[int]:
     """The ids of one text."""
-    units, falls, pieces, suffixes, lengths, scores = (memoryview(part) for part in automaton[:6])  # type: ignore[arg-type]
-    state, line, before = automaton.root, 0, -1
+    units, falls, pieces, suffixes, lengths, scores = (memoryview(part) for part in links[:6])  # type: ignore[arg-type]
+    state, line, before = links.root, 0, -1
     totals, last = [0.0], []
     for i, byte in enumerate(data):
         while units[state + byte] >> 32 != state:
             state = falls[state]
         piece, state = pieces[state + byte], units[state + byte] & 0xFFFFFFFF
-        if automaton.by_lines and before == 10 and byte != 10:
+        if links.by_lines and before == 10 and byte != 10:
             line, totals[i] = i, 0.0
         before = byte
         highest, chosen = -np.inf, -1

@@ -32,7 +32,7 @@ _BUILT = ("units", "falls", "pieces", "suffixes")
 
 def write(tokenizer: Tokenizer, path: Path) -> None:
     """Write the arrays into the folder of an artifact."""
-    pieces, known = tokenizer._pieces, tokenizer._automaton
+    pieces, known = tokenizer._pieces, tokenizer._links
     arrays = {"bytes": pieces.buffer, "starts": pieces.starts, "counts": tokenizer.counts, "scores": tokenizer.scores}
     arrays |= {name: getattr(known, name) for name in _BUILT}
     artifacts.save_arrays(path / _FILE, arrays)
@@ -71,7 +71,7 @@ def read(folder: str | Path) -> dict[str, Any]:
         ) from error
     lengths = pieces.lengths[: len(arrays["scores"]) + SPECIALS].astype(np.int32)
     scores = np.concatenate((np.zeros(SPECIALS), arrays["scores"]))
-    state["automaton"] = automata.prepare(**built, lengths=lengths, scores=scores, root=_root(arrays["units"]))
+    state["links"] = automata.linked(**built, lengths=lengths, scores=scores, root=_root(arrays["units"]))
     state["pieces"] = pieces
     return state
 
@@ -133,6 +133,7 @@ def _check_automaton(
     _require(types == [np.uint64, np.uint32, np.int32, np.int32], "the automaton has wrong types")
     _require(units.shape == falls.shape == pieces.shape and suffixes.shape == (ids,), "the automaton has a wrong shape")
     automata.check_bounds(lengths)
+    automata.check_slots(slots)
     root = _root(units)
     _require(
         root + 256 <= slots and (units[root : root + 256] >> np.uint64(32) == root).all(), "the root misses a byte"

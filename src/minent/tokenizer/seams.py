@@ -11,15 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from minent.runtime import thread_count
+from minent.tokenizer.automaton import LONGEST_PIECE, Automaton, window
 from minent.tokenizer.text import Rows
-
-if TYPE_CHECKING:
-    from minent.tokenizer.automaton import Automaton
 
 _LEAST_BYTES = 2**18  # of a text that is worth cutting
 _LEAD = 2**12  # how much earlier a thread starts than its part
@@ -31,16 +29,16 @@ def are_worth_it(rows: Rows, longest: int) -> bool:
     return size >= _LEAST_BYTES and thread_count() > 1 and size * thread_count() > len(rows.buffer)
 
 
-def segment(buffer: np.ndarray, automaton: Automaton) -> np.ndarray:
-    """The ids (int32) of one text, on as many threads as are allowed."""
-    from minent.tokenizer import automaton as doors
+def line_starts(buffer: np.ndarray, automaton: Automaton) -> np.ndarray:
+    """The rows of a text that may be cut without a look at its seams: its lines, if no piece crosses them."""
+    if not automaton.by_lines:
+        return np.array([0, len(buffer)])
+    is_begin = (buffer[:-1] == 10) & (buffer[1:] != 10)
+    return np.concatenate(([0], np.flatnonzero(is_begin) + 1, [len(buffer)]))
 
-    if automaton.by_lines:
-        is_begin = (buffer[:-1] == 10) & (buffer[1:] != 10)
-        starts = np.concatenate(([0], np.flatnonzero(is_begin) + 1, [len(buffer)]))
-        return doors._on_threads(Rows(buffer, starts), automaton)[0]
-    if not automaton.packed:
-        return doors._on_threads(Rows(buffer, np.array([0, len(buffer)])), automaton)[0]
+
+def segment(buffer: np.ndarray, automaton: Automaton) -> np.ndarray:
+    """The ids (int32) of one text by whole costs, on as many threads as are allowed."""
     ways = np.empty(len(buffer), dtype=np.uint32)
     cuts = np.linspace(0, len(buffer), thread_count() + 1).astype(int).tolist()
     with ThreadPoolExecutor(thread_count()) as pool:
@@ -53,23 +51,25 @@ def _choose(
 ) -> None:
     """Fill `ways`, every part on a thread of its own; what the seams refute is done again."""
     from minent.tokenizer import kernels
-    from minent.tokenizer.automaton import window
 
     nothing = np.empty(0)
+
+    def last_of(window: np.ndarray) -> np.ndarray:
+        return window[LONGEST_PIECE - automaton.reach : LONGEST_PIECE + 1]
 
     def part(begin: int, end: int) -> tuple[np.ndarray, np.ndarray, np.uint64]:
         early = max(0, begin - max(_LEAD, 2 * automaton.reach))
         best, _ = window(automaton)
         scratch = np.empty(begin - early, dtype=np.uint32)
         state = kernels.advance(buffer[early:begin], 0, np.uint64(automaton.root), automaton, best, nothing, scratch)
-        assumed = best[: automaton.reach + 1].copy()
+        assumed = last_of(best).copy()
         kernels.advance(buffer[begin:end], 0, np.uint64(state), automaton, best, nothing, ways[begin:end])
         return assumed, best, state
 
     found = list(on_threads(part, cuts[:-1], cuts[1:]))
     true = found[0][1]
     for (begin, end), (assumed, best, state) in zip(pairwise(cuts[1:]), found[1:]):
-        if not np.array_equal(assumed, true[: automaton.reach + 1]):
+        if not np.array_equal(assumed, last_of(true)):
             kernels.advance(buffer[begin:end], 0, np.uint64(state), automaton, true, nothing, ways[begin:end])
         else:
             true = best

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
@@ -44,9 +44,38 @@ def join(parts: list[bytes]) -> Rows:
         >>> join([b"ab", b"", b"c"]).starts
         array([0, 2, 2, 3])
     """
+    return Rows(np.frombuffer(b"".join(parts), dtype=np.uint8), row_starts(parts))
+
+
+def row_starts(parts: Sequence[Any]) -> np.ndarray:
+    """Where each part begins when they lie end to end, and where the last ends (int64).
+
+    Example:
+        >>> row_starts(["ab", "", "c"])
+        array([0, 2, 2, 3])
+    """
     starts = np.zeros(len(parts) + 1, dtype=np.int64)
     np.cumsum(np.fromiter(map(len, parts), dtype=np.int64, count=len(parts)), out=starts[1:])
-    return Rows(np.frombuffer(b"".join(parts), dtype=np.uint8), starts)
+    return starts
+
+
+def slabs(texts: Iterable[str], size: int) -> Iterator[list[str]]:
+    """The texts in lists of about so many characters; one list at least.
+
+    Example:
+        >>> list(slabs(["ab", "c", "def", "g"], 3))
+        [['ab', 'c'], ['def'], ['g']]
+    """
+    slab: list[str] = []
+    held, is_first = 0, True
+    for text in texts:
+        slab.append(text)
+        held += len(text) if isinstance(text, str) else 0
+        if held >= size:
+            yield slab
+            slab, held, is_first = [], 0, False
+    if slab or is_first:
+        yield slab
 
 
 def normalize(text: str, normalization: str, place: str = "text") -> str:
