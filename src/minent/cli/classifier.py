@@ -1,4 +1,4 @@
-"""The main verbs: fit, predict, test, suggest, report."""
+"""The main verbs: fit, predict, test, suggest, compress."""
 
 from __future__ import annotations
 
@@ -213,26 +213,3 @@ def byte_count(size: str) -> int:
     if count < 1:
         raise InputError(f"--max-size is {size!r}; it takes a number of bytes, such as 200K or 2M.")
     return count
-
-
-def report(
-    model: Model,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; by default MODEL/report.html.")
-    ] = None,
-) -> None:
-    """Draw the report of a saved classifier again."""
-    from minent import report as room
-
-    path = output or Path(model) / "report.html"
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder, but a file is written. Name a file in it.")
-    if path.is_file() and not _is_page(path):
-        raise InputError(f"{path}: is no report, so it is not replaced. Choose another --output.")
-    room.write(model, path)
-    print(f"report: {path}")
-
-
-def _is_page(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(15).lower() in (b"<!doctype html>", b"")

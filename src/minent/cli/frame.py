@@ -11,7 +11,7 @@ from typing import Annotated, TextIO
 import typer
 
 from minent import runtime
-from minent.cli import bench, classifier, data, demo, encoder, export, prompt, serve, tokenizer, vectors, warmup
+from minent.cli import bench, classifier, data, demo, encoder, export, prompt, report, serve, tokenizer, vectors, warmup
 from minent.errors import InputError, MinentError
 
 # typer exports the error of a wrong command line by its child only.
@@ -31,7 +31,7 @@ app.command()(classifier.predict)
 app.command("test")(classifier.measure)
 app.command()(classifier.suggest)
 app.command()(data.audit)
-app.command()(classifier.report)
+app.command()(report.report)
 app.command()(classifier.compress)
 app.command()(export.export)
 app.command()(bench.bench)

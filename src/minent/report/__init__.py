@@ -1,8 +1,9 @@
 """One HTML page that tells how a saved classifier came to be, how good it is and where it errs.
 
 The page is a pure function of the manifest: it asks no stage and reads no other file, so it can be drawn again for any
-old run and the same manifest gives the same bytes. It needs no network and no script, follows the reader's light or
-dark scheme, and prints. For whoever trained a classifier and must decide whether to trust it.
+old run and the same manifest gives the same bytes. It needs no network, follows the reader's light or dark scheme, and
+prints. Its one script searches and sorts the tables of texts; without it they stand there whole. For whoever trained a
+classifier and must decide whether to trust it. `compare` sets several side by side; `card` is the README of a folder.
 
     >>> from minent import report
     >>> from minent.artifacts import Manifest
@@ -12,6 +13,7 @@ dark scheme, and prints. For whoever trained a classifier and must decide whethe
 """
 
 from minent.report.card import card, write_card
-from minent.report.render import render, write
+from minent.report.comparing import Run, Trial
+from minent.report.render import SCRIPT_POLICY, compare, render, write
 
-__all__ = ["card", "render", "write", "write_card"]
+__all__ = ["SCRIPT_POLICY", "Run", "Trial", "card", "compare", "render", "write", "write_card"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,9 +14,15 @@ from markupsafe import Markup
 
 from minent import artifacts
 from minent.errors import InputError
-from minent.report import plots, views, words
+from minent.report import comparing, plots, views, words
+from minent.report.comparing import Run, Trial
 
 KIND, FORMAT = "classifier", 1
+_COMPARISONS = ("label_rows", "pair_rows", "run_rows", "rung_rows", "text_rows")
+_TEMPLATES = Path(__file__).parent / "templates"
+_SCRIPT = (_TEMPLATES / "filter.js").read_text(encoding="utf-8")
+# The one script that may run in a page: what is named by its digest, wherever the page is shown.
+SCRIPT_POLICY = f"script-src 'sha256-{base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()}'"
 
 
 def render(manifest: artifacts.Manifest) -> str:
@@ -36,12 +45,56 @@ def render(manifest: artifacts.Manifest) -> str:
         >>> render(Manifest("classifier", 1, "0.1.0", facts={"decision": ["a < b"]})).count("a &lt; b")
         1
     """
-    if manifest.kind != KIND:
-        raise InputError(f"kind is {manifest.kind!r}, but a report is drawn of {KIND!r}. Was another folder meant?")
+    _check_kind(manifest)
     page = _environment().get_template("report.html")
     return page.render(
         manifest=manifest, facts=manifest.facts, measured=manifest.measured, summary=views.summary(manifest.facts)
     )
+
+
+def compare(runs: Sequence[Run], trial: Trial | None = None) -> str:
+    """Draw several classifiers side by side as one HTML page.
+
+    Args:
+        runs: Two or more, each with another name.
+        trial: The test texts that every run answered; None compares what each knows of itself.
+
+    Returns:
+        The page, complete in itself.
+
+    Raises:
+        InputError: Fewer than two runs, a name twice, another kind, or a run that did not answer every test text.
+
+    Example:
+        >>> from minent.artifacts import Manifest
+        >>> runs = [Run(name, Manifest("classifier", 1, "0.1.0"), (name, "b")) for name in ("a", "b")]
+        >>> page = compare(runs, Trial("a test", ("one", "two"), ("a", "b")))
+        >>> "a is right most often: on 100.0\u202f% of 2 test texts, 50.0 points above b." in page
+        True
+    """
+    trial = trial or Trial()
+    if len(runs) < 2 or len({run.name for run in runs}) < len(runs):
+        raise InputError(f"runs are {[run.name for run in runs]}; it takes two or more, each with another name.")
+    for run in runs:
+        _check_kind(run.manifest)
+        if not len(run.said) == len(trial.texts) == len(trial.labels):
+            raise InputError(f"{run.name} answers {len(run.said)} of {len(trial.texts)} test texts; it takes all.")
+    return (
+        _environment()
+        .get_template("compare.html")
+        .render(
+            runs=runs,
+            trial=trial,
+            headline=comparing.headline(runs, trial),
+            shown_texts=comparing.SHOWN_TEXTS,
+            **{name: getattr(comparing, name) for name in _COMPARISONS},
+        )
+    )
+
+
+def _check_kind(manifest: artifacts.Manifest) -> None:
+    if manifest.kind != KIND:
+        raise InputError(f"kind is {manifest.kind!r}, but a report is drawn of {KIND!r}. Was another folder meant?")
 
 
 def write(folder: str | Path, path: str | Path) -> None:
@@ -76,6 +129,7 @@ def _environment() -> jinja2.Environment:
     environment.filters.update({name: getattr(words, name) for name in words.FILTERS})
     environment.globals.update({name: getattr(plots, name) for name in plots.PLOTS})
     environment.globals.update({name: getattr(views, name) for name in views.VIEWS})
+    environment.globals.update(script=Markup(_SCRIPT), script_policy=Markup(SCRIPT_POLICY))  # both are ours
     return environment
 
 

@@ -45,8 +45,7 @@ def _quality(facts: dict[str, Any]) -> tuple[str, str]:
         said = f"Right on {percent(test['accuracy'])} of {count(test['n'])} test texts it never saw."
         return said, (rest + trust).strip()
     labelled = (facts.get("task") or {}).get("labelled", 0)
-    shipped = [rung for rung in facts.get("ladder") or [] if rung.get("shipped")]
-    accuracy = next((rung["cv_accuracy"] for rung in shipped if rung.get("cv_accuracy") is not None), None)
+    accuracy = shipped(facts).get("cv_accuracy")
     if accuracy is not None and labelled:
         said = f"Right on {percent(accuracy)} of the labelled texts when they were held out in turn."
         about = points(margin(accuracy, labelled))
@@ -55,6 +54,11 @@ def _quality(facts: dict[str, Any]) -> tuple[str, str]:
         "How often it is right was not measured.",
         "Give a test file, or more labels, before you rely on it.",
     )
+
+
+def shipped(facts: dict[str, Any]) -> dict[str, Any]:
+    """The rung that was shipped; an empty one where none is known."""
+    return next((rung for rung in facts.get("ladder") or [] if rung.get("shipped")), {})
 
 
 def margin(share: float, n: int) -> float:

@@ -18,6 +18,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 
 from minent import __version__
 from minent.errors import InputError, did_you_mean, listing
+from minent.report import SCRIPT_POLICY
 from minent.server import answers
 from minent.server.batching import Batcher, Overloaded
 from minent.server.limits import BodyLimit, Limits
@@ -38,9 +39,8 @@ _PAGE = Path(__file__).parent / "page"
 _FILES = {"page.css": "text/css", "page.js": "text/javascript", "docs.js": "text/javascript"}
 _ALONE = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"  # default-src does not cover these
 _ONLY_OURS = f"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; {_ALONE}"
-_REPORT = (
-    f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {_ALONE}"  # the report is one file, styles and all
-)
+# The report is one file, styles and script and all.
+_REPORT = f"default-src 'none'; style-src 'unsafe-inline'; {SCRIPT_POLICY}; img-src data:; {_ALONE}"
 _LOUDEST = 12
 
 
