@@ -15,7 +15,19 @@ def binary_rows(texts_features):
     return rows
 
 
-def naive_bayes_em(pool, gold, labels, classes, features, *, iterations=10, pool_weight=20.0, smoothing=1.0):
+def naive_bayes_em(
+    pool,
+    gold,
+    labels,
+    classes,
+    features,
+    *,
+    iterations=10,
+    pool_weight=20.0,
+    smoothing=1.0,
+    temper=0.7,
+    start=None,
+):
     """Return `(log p(feature | class), log p(class))` as lists of lists, from rows as dictionaries."""
     frequency = {f: sum(row.get(f, 0.0) for row in [*pool, *gold]) for f in features}
     floor = 0.01 * max(sum(frequency.values()) / len(features), 1e-9)
@@ -35,16 +47,23 @@ def naive_bayes_em(pool, gold, labels, classes, features, *, iterations=10, pool
         log_class = [math.log((count[k] + 1) / (sum(count) + classes)) for k in range(classes)]
         return log_feature, log_class
 
-    def expect(log_feature, log_class):
+    def weighed(rows_of_scores):
         weight = min(1.0, pool_weight * len(gold) / len(pool))
         posteriors = []
-        for row in pool:
-            scores = [log_class[k] + sum(v * log_feature[f][k] for f, v in row.items()) for k in range(classes)]
+        for scores in rows_of_scores:
             shifted = [math.exp(score - max(scores)) for score in scores]
             posteriors.append([weight * value / sum(shifted) for value in shifted])
         return posteriors
 
+    def expect(log_feature, log_class):
+        joint = [
+            [log_class[k] + sum(v * log_feature[f][k] for f, v in row.items()) for k in range(classes)] for row in pool
+        ]
+        return weighed([[temper * score for score in scores] for scores in joint])
+
     found = maximise([[0.0] * classes for _ in pool])
+    if pool and start is not None:
+        found = maximise(weighed(start))
     if pool:
         for _ in range(iterations):
             found = maximise(expect(*found))

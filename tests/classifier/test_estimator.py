@@ -25,7 +25,8 @@ def fitted():
 
 def test_the_ladder_holds_every_rung_and_ships_one(fitted):
     names = [rung["name"] for rung in fitted.ladder_]
-    assert names[:4] == ["tfidf_lr", "ridge", "nb_em", "lr"]
+    assert names[:4] == ["tfidf_lr", "ridge", "nb_em", "nb_em_dense"]
+    assert names[4:7] == ["nb_em_pieces", "nb_em_pieces_dense", "lr"]
     assert names[-2:] == ["fusion", "student"]
     assert sum(rung["shipped"] for rung in fitted.ladder_) == 1
     assert not [rung for rung in fitted.ladder_ if "failed" in rung["note"]]
@@ -124,7 +125,7 @@ def test_parameters_are_set_by_name():
 class Broken:
     """A rung that raises, or gives NaN, or is interrupted."""
 
-    name, title, kind, costly = "broken", "a broken rung", "classical", False
+    name, title, kind, family, costly = "broken", "a broken rung", "classical", "broken", False
 
     def __init__(self, how):
         self.how = how
@@ -139,7 +140,8 @@ class Broken:
 
 def _with_member(monkeypatch, member, place):
     members = fitting_module.classical_members()
-    monkeypatch.setattr(fitting_module, "classical_members", lambda: [*members[:place], member, *members[place:]])
+    more = [*members[:place], member, *members[place:]]
+    monkeypatch.setattr(fitting_module, "classical_members", lambda **_: more)
 
 
 @pytest.mark.parametrize("how", ["raise", "nan"])

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from minent.classifier import calibration
 from minent.classifier.calibration import reliability, temperature_for_confidence, temperature_for_labels
-from minent.classifier.evidence import agreement, cut_in_halves, fold_accuracies, steadiness
+from minent.classifier.evidence import agreement, cut_in_halves, fold_accuracies, steadiness, validity
 from minent.classifier.fusion import Fusion
 from minent.classifier.linear import log_softmax
 from tests.classifier import reference
@@ -50,6 +50,38 @@ def test_a_rung_that_always_says_the_same_is_not_sure_of_anything():
     assert steadiness(np.stack([mixed, mixed])) == pytest.approx(1)
     random = np.eye(3)[np.random.default_rng(0).integers(0, 3, 51)]
     assert steadiness(np.stack([mixed, random])) < 0.45
+
+
+def _halves(truth, accuracy, random, *, mistaken=None):
+    """Two fits on opposite halves: wrong at random, or, with `mistaken`, both wrong on the same texts."""
+    said = []
+    for _ in range(2):
+        wrong = random.random(len(truth)) > accuracy if mistaken is None else mistaken
+        said.append(np.where(wrong, 1 - truth, truth))
+    return np.eye(2)[np.stack(said)]
+
+
+def test_validity_finds_out_the_rung_that_is_steady_and_wrong():
+    random = np.random.default_rng(0)
+    truth = random.integers(0, 2, 20_000)
+    astray = random.random(20_000) > 0.6
+    rungs = {
+        "ridge": _halves(truth, 0.65, random),
+        "lr": _halves(truth, 0.75, random),
+        "good": _halves(truth, 0.9, random),
+        "steady": _halves(truth, 0.6, random, mistaken=astray),
+    }
+    assert steadiness(rungs["steady"]) == 1.0 > steadiness(rungs["good"])
+    found = validity(rungs, ["ridge", "lr", "absent"])
+    for name, accuracy in {"ridge": 0.65, "lr": 0.75, "good": 0.9, "steady": 0.6}.items():
+        assert found[name] == pytest.approx(accuracy, abs=0.02)
+
+
+def test_without_an_anchor_that_knows_anything_nothing_is_said():
+    constant = np.tile([1.0, 0.0], (2, 50, 1))
+    assert validity({"lr": constant}, ["lr"]) == {}
+    assert validity({"nb": constant}, ["lr"]) == {}
+    assert validity({}, ["lr"]) == {}
 
 
 def test_fold_accuracies_judge_only_rows_that_were_held_out():

@@ -31,7 +31,7 @@ def _climb(rights, steady):
     for name, right in rights.items():
         said = np.where(np.arange(20) < right, places, 1 - places)
         climb.evidence[name] = Evidence(np.zeros((0, 2)), np.zeros((2, 0, 2)), np.eye(2)[said][None])
-        climb.rungs.append(Rung(name, name, "classical", cv_accuracy=right / 20, confidence=steady))
+        climb.rungs.append(Rung(name, name, "classical", cv_accuracy=right / 20, steadiness=steady))
         climb.models[name] = None
     return climb
 

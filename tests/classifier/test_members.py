@@ -1,5 +1,7 @@
 """The rungs against their slow twins, and the interface they share."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,9 +9,11 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from minent.classifier.groundwork import Groundwork
+from minent.classifier.hints import Hints
 from minent.classifier.linear import log_softmax
 from minent.classifier.members import LogisticOnDense, LogisticOnTfidf, NaiveBayesEM, RidgeOnTfidf, solve_ridge
 from minent.classifier.members.logistic import fit_logistic
+from minent.classifier.pieces import PieceGrams
 from tests.classifier import reference
 from tests.classifier.corpora import draw
 
@@ -38,6 +42,42 @@ def test_naive_bayes_is_that_of_plain_loops(scene, with_pool):
     log_feature, log_class = reference.naive_bayes_em(_rows(pool), _rows(gold), labels, 2, features, iterations=3)
     assert bias == pytest.approx(log_class)
     assert weights == pytest.approx(np.array([log_feature[feature] for feature in features]))
+
+
+def test_naive_bayes_starts_from_what_another_member_says(scene):
+    pool, gold, labels = scene
+    start = RidgeOnTfidf()
+    member = NaiveBayesEM(iterations=2, start=start)
+    weights, bias = member.parameters(pool, gold, labels, 2)
+    features = gold.work.vocabulary.features
+    said = start.fit(pool, gold, labels, 2, 0)(pool).tolist()
+    log_feature, log_class = reference.naive_bayes_em(
+        _rows(pool), _rows(gold), labels, 2, features, iterations=2, start=said
+    )
+    assert bias == pytest.approx(log_class, abs=1e-5)
+    assert weights == pytest.approx(np.array([log_feature[feature] for feature in features]), abs=1e-4)
+
+
+@given(st.lists(st.lists(st.integers(0, 4), max_size=30), min_size=1, max_size=6))
+def test_piece_rows_hold_each_piece_and_pair_that_two_texts_have(rows):
+    ids = np.array([piece for row in rows for piece in row], np.int32)
+    starts = np.cumsum([0, *map(len, rows)]).astype(np.int64)
+    found = PieceGrams(ids, starts, 5).rows(ids, starts).toarray()
+    held = [{*row, *pairwise(row)} for row in rows]
+    shared = {gram for text in held for gram in text if sum(gram in other for other in held) >= 2}
+    known = shared or set().union(*held)
+    assert found.shape == (len(rows), len(known))
+    for row, text in zip(found, held):
+        met = len(text & known)
+        assert sorted(row[row > 0]) == pytest.approx([min(1.0, 20 / max(met, 1))] * met)
+
+
+def test_hints_join_the_labels(scene):
+    pool, gold, labels = scene
+    rows = tuple(range(0, 40, 2))
+    hinted = LogisticOnDense("lr", "", hints=Hints(rows, (0,) * len(rows))).fit(pool, gold, labels, 2, 0)(pool)
+    alone = LogisticOnDense("lr", "").fit(pool, gold, labels, 2, 0)(pool)
+    assert (hinted.argmax(axis=1) == 0).sum() > (alone.argmax(axis=1) == 0).sum()
 
 
 @settings(max_examples=30)
@@ -69,7 +109,12 @@ def test_a_linear_member_and_its_model_say_the_same(scene, member):
 
 
 @pytest.mark.parametrize(
-    "member", [NaiveBayesEM(), RidgeOnTfidf(), LogisticOnTfidf(), LogisticOnDense("lr", "")], ids=lambda m: m.name
+    "member",
+    [
+        *(NaiveBayesEM(), NaiveBayesEM(name="pieces", space="piece_binary", start=LogisticOnDense("lr", ""))),
+        *(RidgeOnTfidf(), LogisticOnTfidf(), LogisticOnDense("lr", "")),
+    ],
+    ids=lambda m: m.name,
 )
 def test_a_class_without_rows_is_possible_but_not_chosen(scene, member):
     pool, gold, labels = scene
@@ -96,7 +141,7 @@ def test_views_select_rows_in_every_space():
     work = Groundwork(texts)
     rows = np.array([7, 3, 250])
     picked, fresh = work.all[rows], work.view([texts[row] for row in rows])
-    for space in ("binary", "tfidf"):
+    for space in ("binary", "tfidf", "piece_binary"):
         assert (getattr(picked, space) != getattr(fresh, space)).nnz == 0
     assert np.array_equal(picked.counts.starts, fresh.counts.starts)
     assert picked.latent == pytest.approx(fresh.latent, abs=1e-6)

@@ -12,6 +12,7 @@ Where a class has one label only, that row goes to both halves and is never judg
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,7 +122,7 @@ def agreement(halves: np.ndarray) -> float | None:
 
 
 def steadiness(halves: np.ndarray) -> float | None:
-    """Agreement corrected for chance: how sure a rung may be of itself, between `1 / classes` and 1.
+    """Agreement corrected for chance, between `1 / classes` and 1.
 
     A rung that always names the same class agrees with itself always and says nothing. So Cohen's kappa of the two fits
     takes the place of their agreement, and is brought back to the scale of a probability.
@@ -138,12 +139,61 @@ def steadiness(halves: np.ndarray) -> float | None:
     if not halves.size:
         return None
     classes, said = halves.shape[2], halves.argmax(axis=2)
-    kappas = []
-    for one, other in zip(said[::2], said[1::2]):
-        shares = [np.bincount(each, minlength=classes) / len(each) for each in (one, other)]
-        met, chance = (one == other).mean(), shares[0] @ shares[1]
-        kappas.append(max(0.0, (met - chance) / (1 - chance)) if chance < 1 else 0.0)
-    return float(1 / classes + (1 - 1 / classes) * np.mean(kappas))
+    met = np.mean([max(0.0, _kappa(one, other, classes)) for one, other in zip(said[::2], said[1::2])])
+    return float(1 / classes + (1 - 1 / classes) * met)
+
+
+def validity(rungs: Mapping[str, np.ndarray], anchors: Sequence[str]) -> dict[str, float]:
+    """How often each rung is right, judged from thousands of texts without a label, between `1 / classes` and 1.
+
+    An anchor learns from its labels alone, so two anchors that were fitted on different halves err independently of
+    each other, except where their features mislead both. What such an anchor shares with a rung that was fitted on the
+    other half is then only the truth: kappa(rung, anchor) = validity(rung) * validity(anchor), and kappa(anchor,
+    anchor') = validity(anchor)**2 gives the unknown. A rung that is steady and wrong shares little with the anchors and
+    is found out, which its agreement with itself cannot do.
+
+    Args:
+        rungs: `Evidence.halves` of each rung.
+        anchors: The rungs that learn from labels alone; those that are not in `rungs` are passed over.
+
+    Returns:
+        By rung, on the scale of a probability; empty where no anchor agrees with itself more than chance would.
+
+    Source:
+        Spearman (1904), doi:10.2307/1412159: correction for attenuation; kappa in place of the correlation.
+
+    Example:
+        >>> truth, wrong = np.eye(2)[[0, 0, 1, 1]], np.eye(2)[[0, 1, 0, 1]]
+        >>> validity({"a": np.stack([truth, truth]), "b": np.stack([wrong, wrong])}, ["a"])
+        {'a': 1.0, 'b': 0.5}
+    """
+    anchors = [name for name in anchors if name in rungs]
+    said = {name: halves.argmax(axis=2) for name, halves in rungs.items()}
+    classes = next((halves.shape[2] for halves in rungs.values()), 1)
+    shared = {(a, b): _crossed(said[a], said[b], classes) for a in anchors for b in anchors}
+    own = sum(shared.values())
+    if own <= 0:
+        return {}
+    found = {}
+    for name in rungs:
+        met = sum(shared.get((name, anchor), _crossed(said[name], said[anchor], classes)) for anchor in anchors)
+        found[name] = float(1 / classes + (1 - 1 / classes) * np.clip(met / np.sqrt(own), 0.0, 1.0))
+    return found
+
+
+def _crossed(one: np.ndarray, other: np.ndarray, classes: int) -> float:
+    """Mean kappa of two rungs over fits on opposite halves, of the repeats that both have."""
+    pairs = [(a, b) for a in range(0, min(len(one), len(other)), 2) for b in range(2)]
+    return float(np.mean([_kappa(one[a + b], other[a + 1 - b], classes) for a, b in pairs])) if pairs else 0.0
+
+
+def _kappa(one: np.ndarray, other: np.ndarray, classes: int) -> float:
+    """Cohen's kappa of two answers to the same texts; 0 where chance alone makes them agree."""
+    if not len(one):
+        return 0.0
+    shares = [np.bincount(each, minlength=classes) / len(each) for each in (one, other)]
+    chance = float(shares[0] @ shares[1])
+    return (float((one == other).mean()) - chance) / (1 - chance) if chance < 1 else 0.0
 
 
 def fold_accuracies(held_out: np.ndarray, labels: np.ndarray, halves: Halves) -> np.ndarray:

@@ -21,6 +21,7 @@ from minent.classifier.groundwork import (
     Groundwork,
     View,
 )
+from minent.classifier.hints import Hints, class_name_hints
 from minent.classifier.ladder import Climb, Rung
 from minent.classifier.linear import LinearModel
 from minent.classifier.members import LogisticOnDense, LogisticOnTfidf, Member, NaiveBayesEM, RidgeOnTfidf
@@ -85,11 +86,19 @@ def fit_classifier(
             deadline=clock + budget_seconds,
         )
         climb.decision += task.notes
+        hints, note = class_name_hints(
+            pool.texts, gold.texts, task.labels, task.classes, spaced=work.vocabulary.script == "spaced", seed=seed
+        )
+        climb.decision += [note] if note else []
         reasons = _why_not(plan, work)
         neural = [] if len(reasons) == len(NEURAL) else neural_members(task.classes)
         left_out = [Rung(name, title, "neural", note=reasons[name]) for name, title in NEURAL if name in reasons]
         shipped = climb.run(
-            [*classical_members(), *(member for member in neural if member.name not in reasons)], left_out
+            [
+                *classical_members(pieces=work.vectors is not None, hints=hints),
+                *(member for member in neural if member.name not in reasons),
+            ],
+            left_out,
         )
         model, held_out = calibrate(climb, shipped)
         facts = describe(task, climb, model, held_out)
@@ -132,14 +141,31 @@ def _lay_groundwork(
     )
 
 
-def classical_members() -> list[Member]:
-    """The rungs that every budget pays for, floors first."""
-    return [
-        LogisticOnTfidf(),
-        RidgeOnTfidf(),
+DENSE_TITLE = "logistic regression on LSA and word vectors"
+PIECES = (
+    ("nb_em_pieces", "naive Bayes with EM on pieces"),
+    ("nb_em_pieces_dense", "naive Bayes with EM on pieces, from LSA and word vectors"),
+)
+
+
+def classical_members(*, pieces: bool = True, hints: Hints | None = None) -> list[Member]:
+    """The rungs that every budget pays for, floors first.
+
+    Args:
+        pieces: Whether there is text enough for pieces to tell something.
+        hints: Unlabelled texts that hold the name of a class, if names can be believed.
+    """
+    dense: Member = LogisticOnDense("lr", DENSE_TITLE)
+    told = [] if hints is None else [LogisticOnDense("lr_names", f"{DENSE_TITLE}, class names as labels", hints=hints)]
+    start = [*told, dense][0]
+    views = [
         NaiveBayesEM(),
-        LogisticOnDense("lr", "logistic regression on LSA and word vectors"),
+        NaiveBayesEM(name="nb_em_dense", title="naive Bayes with EM, from LSA and word vectors", start=start),
     ]
+    if pieces:
+        views.append(NaiveBayesEM(name=PIECES[0][0], title=PIECES[0][1], space="piece_binary"))
+        views.append(NaiveBayesEM(name=PIECES[1][0], title=PIECES[1][1], space="piece_binary", start=start))
+    return [LogisticOnTfidf(), RidgeOnTfidf(), *views, dense, *told]
 
 
 NEURAL = (

@@ -19,6 +19,7 @@ from scipy import sparse
 from minent import __version__, artifacts
 from minent.classifier.features import Counts, Vocabulary, document_frequency
 from minent.classifier.linear import RowTransform
+from minent.classifier.pieces import PieceGrams
 from minent.classifier.workbench import Workbench
 from minent.runtime import Progress, Reporter, silent
 
@@ -130,6 +131,11 @@ class Groundwork:
             return self.bench.artifact(
                 "vectors", self.key, Vectors.load, lambda: train(ids, starts, vocab_size=size, config=config)
             )
+
+    @cached_property
+    def piece_grams(self) -> PieceGrams:
+        """The pieces and pairs of pieces that the pool holds more than once."""
+        return PieceGrams(*self.all.pieces, self.tokenizer.vocab_size)
 
     @cached_property
     def backbone(self) -> Backbone:
@@ -248,6 +254,13 @@ class View:
         if self._parent is not None:
             return _take_rows(*self._parent.pieces, self._rows)
         return self.work.tokenizer.encode_arrays(self.texts)
+
+    @cached_property
+    def piece_binary(self) -> sparse.csr_matrix:
+        """Which pieces and pairs of pieces stand in the text, scaled so that no text has more than 20."""
+        if self._parent is not None:
+            return self._parent.piece_binary[self._rows]
+        return self.work.piece_grams.rows(*self.pieces)
 
     @cached_property
     def mean_vectors(self) -> np.ndarray:

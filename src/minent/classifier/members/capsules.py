@@ -40,6 +40,7 @@ class CapsuleHead:
     name = "capsules"
     title = "capsule head on the frozen encoder"
     kind = "neural"
+    family = "probed"
     costly = True
 
     def fit(self, pool: View, gold: View, labels: np.ndarray, classes: int, seed: int) -> Scorer:

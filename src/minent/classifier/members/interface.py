@@ -19,6 +19,7 @@ class Member(Protocol):
         name: Short and fixed: `"nb_em"`.
         title: For people: `"naive Bayes with EM"`.
         kind: `"floor"`, `"classical"` or `"neural"`.
+        family: Members of one family read the same features and err together, so they share a voice in the fusion.
         costly: Whether a fit takes so long that the labels are cut in halves once only.
     """
 
@@ -30,6 +31,9 @@ class Member(Protocol):
 
     @property
     def kind(self) -> str: ...
+
+    @property
+    def family(self) -> str: ...
 
     @property
     def costly(self) -> bool: ...

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from minent.classifier.groundwork import View
+from minent.classifier.hints import Hints
 from minent.classifier.linear import LinearModel
 from minent.classifier.members.interface import Scorer
 
@@ -48,6 +49,7 @@ class LogisticOnTfidf:
     name = "tfidf_lr"
     title = "tf-idf and logistic regression"
     kind = "floor"
+    family = "floor"
     costly = False
 
     def fit(self, pool: View, gold: View, labels: np.ndarray, classes: int, seed: int) -> Scorer:
@@ -71,6 +73,7 @@ class LogisticOnDense:
         space: The attribute of a view that holds them: float (texts, dimensions).
         kind: Of the rung.
         strength: Inverse of the penalty.
+        hints: Unlabelled texts to take for labelled.
     """
 
     name: str
@@ -78,10 +81,20 @@ class LogisticOnDense:
     space: str = "dense"
     kind: str = "classical"
     strength: float = 10.0
+    hints: Hints | None = None
 
     costly = False
 
+    @property
+    def family(self) -> str:
+        """See `Member`."""
+        return self.space
+
     def fit(self, pool: View, gold: View, labels: np.ndarray, classes: int, seed: int) -> Scorer:
-        """See `Member.fit`; the pool is not read and nothing is drawn."""
-        weights, bias = fit_logistic(getattr(gold, self.space), labels, classes, self.strength)
+        """See `Member.fit`; of the pool only the hints are read, and nothing is drawn."""
+        rows = getattr(gold, self.space)
+        if self.hints is not None:
+            rows = np.vstack([rows, getattr(pool, self.space)[list(self.hints.rows)]])
+            labels = np.concatenate([labels, self.hints.labels])
+        weights, bias = fit_logistic(rows, labels, classes, self.strength)
         return lambda view: getattr(view, self.space) @ weights + bias

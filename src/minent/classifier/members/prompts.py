@@ -31,6 +31,7 @@ class PromptRung:
     name = "ptuning"
     title = "P-tuning on the encoder"
     kind = "neural"
+    family = "probed"
     costly = True
 
     def fit(self, pool: View, gold: View, labels: np.ndarray, classes: int, seed: int) -> Scorer:

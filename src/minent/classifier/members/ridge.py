@@ -66,6 +66,7 @@ class RidgeOnTfidf:
     name = "ridge"
     title = "ridge regression on tf-idf"
     kind = "classical"
+    family = "tfidf"
     costly = False
 
     def fit(self, pool: View, gold: View, labels: np.ndarray, classes: int, seed: int) -> Scorer:
