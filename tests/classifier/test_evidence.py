@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from minent.classifier import calibration
-from minent.classifier.calibration import reliability, temperature_for_confidence, temperature_for_labels
+from minent.classifier.calibration import (
+    biases_pay,
+    reliability,
+    temperature_for_confidence,
+    temperature_for_labels,
+    vector_scaling,
+)
 from minent.classifier.evidence import agreement, cut_in_halves, fold_accuracies, steadiness, validity
 from minent.classifier.fusion import Fusion
 from minent.classifier.linear import log_softmax
@@ -134,6 +140,35 @@ def test_few_right_answers_do_not_make_a_model_certain():
     scores = np.array([[1.0, 0.0]] * 4)
     sure = 1 / (1 + np.exp(-1 / temperature_for_labels(scores, np.zeros(4, int))))
     assert sure == pytest.approx(5 / 6, abs=1e-4)
+
+
+def _leaning(rows, lean, seed=0):
+    """Labels drawn from known probabilities, and scores of three classes that lean towards one by so much."""
+    random = np.random.default_rng(seed)
+    scores = random.normal(size=(rows, 3))
+    labels = (np.exp(log_softmax(2 * scores)).cumsum(axis=1) > random.random((rows, 1))).argmax(axis=1)
+    return scores + np.array([lean, 0.0, 0.0]), labels
+
+
+def test_biases_right_scores_that_lean_and_are_left_alone_where_none_do():
+    for lean, pays in ((0.5, True), (0.0, False)):
+        scores, labels = _leaning(300, lean)
+        assert biases_pay(np.arange(300), scores, labels) == pays
+    scores, labels = _leaning(300, 0.5)
+    fresh, truth = _leaning(2000, 0.5, seed=1)
+    temperature, bias = vector_scaling(scores, labels)
+    assert temperature == pytest.approx(0.5, rel=0.2)
+    assert bias[0] < bias[1:].min() - 0.5
+    vector = np.exp(log_softmax(fresh / temperature + bias))
+    plain = np.exp(log_softmax(fresh / temperature_for_labels(scores, labels)))
+    assert reliability(vector, truth).ece < reliability(plain, truth).ece - 0.01
+    assert (vector.argmax(axis=1) == truth).mean() > (plain.argmax(axis=1) == truth).mean()
+
+
+def test_few_labels_settle_no_bias():
+    scores, labels = _leaning(12, 3.0)
+    assert not biases_pay(np.arange(12), scores, labels)
+    assert np.abs(vector_scaling(scores, labels, strength=1e6)[1]).max() < 1e-4
 
 
 def test_reliability_is_zero_when_stated_is_met():

@@ -1,4 +1,4 @@
-"""Temperatures: how sure a set of scores should be.
+"""Temperatures and biases: how sure a set of scores should be.
 
 One number per model, found as the root of a smooth rising function whose Taylor coefficients are at hand. The members
 of the fusion are set to a stated mean confidence; the shipped model is set to the labels it did not see.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minent.classifier.linear import log_softmax
 from minent.roots import find_root
 
 _BINS = 10
@@ -82,6 +83,73 @@ def temperature_for_labels(scores: np.ndarray, labels: np.ndarray) -> float:
         return [float(coefficient.mean()) for coefficient in expected]
 
     return unit / _coldness(excess)
+
+
+def vector_scaling(scores: np.ndarray, labels: np.ndarray, *, strength: float = 10.0) -> tuple[float, np.ndarray]:
+    """Return a temperature and a bias of each class at which held-out labels are likeliest.
+
+    The labels are smoothed as in `temperature_for_labels`, and the biases are drawn to zero: with few labels of a class
+    little can be known of its own bias.
+
+    Args:
+        scores: float (rows, classes).
+        labels: int (rows,).
+        strength: Of the pull to zero, in rows that speak against a bias of 1.
+
+    Returns:
+        `(temperature, bias float64 (classes,))`, for `softmax(scores / temperature + bias)`.
+
+    Source:
+        Guo, Pleiss, Sun & Weinberger (2017), section 4.2, with one temperature for all classes.
+
+    Example:
+        >>> scores, labels = np.tile([1.0, 0.0], (40, 1)), np.array([0, 1] * 20)
+        >>> temperature, bias = vector_scaling(scores, labels, strength=1e-3)
+        >>> np.exp(log_softmax(scores[:1] / temperature + bias)).round(2).tolist()
+        [[0.5, 0.5]]
+    """
+    from scipy.optimize import minimize
+
+    rows, classes = scores.shape
+    target = np.full(scores.shape, 1.0 / (rows + classes))
+    target[np.arange(rows), labels] += rows / (rows + classes)
+    start = temperature_for_labels(scores, labels)
+    scaled = (scores - scores.max(axis=1, keepdims=True)).astype(np.float64) / start
+
+    def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
+        """Log-loss in the coldness (in units of the start) and the biases, with its gradient."""
+        log_p = log_softmax(point[0] * scaled + point[1:])
+        wrong = np.exp(log_p) - target
+        pull = strength * point[1:]
+        value = -(target * log_p).sum() + 0.5 * pull @ point[1:]
+        return value / rows, np.concatenate([[(wrong * scaled).sum()], wrong.sum(axis=0) + pull]) / rows
+
+    bounds = [(1e-3, 1e3), *[(-10.0, 10.0)] * classes]
+    found = minimize(loss, np.r_[1.0, np.zeros(classes)], jac=True, method="L-BFGS-B", bounds=bounds).x
+    return start / float(found[0]), found[1:]
+
+
+def biases_pay(rows: np.ndarray, scores: np.ndarray, labels: np.ndarray, *, folds: int = 5) -> bool:
+    """Whether vector scaling foretells held-out labels better than a temperature alone, by a standard error or more.
+
+    Args:
+        rows: int (judgements,): which row each judgement is about; those of a row stay in one fold.
+        scores: float (judgements, classes).
+        labels: int (judgements,).
+        folds: How many parts; each is judged by what the others fitted.
+    """
+    distinct, place = np.unique(rows, return_inverse=True)
+    if len(distinct) < 10 * folds:
+        return False
+    gain = np.zeros(len(distinct))
+    for fold in range(folds):
+        out = place % folds == fold
+        temperature, bias = vector_scaling(scores[~out], labels[~out])
+        plain = temperature_for_labels(scores[~out], labels[~out])
+        here, own = np.arange(out.sum()), labels[out]
+        better = log_softmax(scores[out] / temperature + bias) - log_softmax(scores[out] / plain)
+        np.add.at(gain, place[out], better[here, own])
+    return bool(gain.mean() > gain.std() / np.sqrt(len(gain)))
 
 
 def _gaps(scores: np.ndarray) -> tuple[np.ndarray, float]:

@@ -16,6 +16,7 @@ from minent.errors import ArtifactError, InputError, did_you_mean
 from minent.runtime import Reporter, silent
 
 if TYPE_CHECKING:
+    from minent.classifier.conformal import Judgements
     from minent.classifier.explain import Explanation
     from minent.classifier.groundwork import Groundwork
     from minent.prompts import Backbone
@@ -159,11 +160,13 @@ class TextClassifier:
             raise InputError(f"X is one {type(X).__name__}; it takes a list of texts. Put it in brackets.")
         return self._fitted().model_.probabilities(X)
 
-    def predict(self, X: Iterable[str]) -> np.ndarray:
+    def predict(self, X: Iterable[str], *, reject_below: float = 0.0, rejected: str = "") -> np.ndarray:
         """Return the likeliest label of each text, as an array of str.
 
         Args:
             X: Texts.
+            reject_below: Give no answer where the largest probability is below this; see `threshold_for_precision`.
+            rejected: What stands in place of the label then.
 
         Returns:
             One label per text.
@@ -172,7 +175,61 @@ class TextClassifier:
             InputError: Not fitted, or `X` is one string.
         """
         probabilities = self.predict_proba(X)
-        return self.classes_[probabilities.argmax(axis=1)]
+        said = self.classes_[probabilities.argmax(axis=1)]
+        doubted = probabilities.max(axis=1, initial=0.0).astype(np.float64).round(6) < reject_below
+        return np.where(doubted, rejected, said) if doubted.any() else said
+
+    def predict_sets(self, X: Iterable[str], coverage: float = 0.9) -> list[list[str]]:
+        """Return for each text the labels that cannot be ruled out: the right one is among them as often as asked.
+
+        That holds on average over texts like the labelled ones, not for each class or each kind of text.
+
+        Args:
+            X: Texts.
+            coverage: How often the right label must be in the set; above 0 and below 1.
+
+        Returns:
+            One list of labels per text, the likeliest first; never empty.
+
+        Raises:
+            InputError: Not fitted, `X` is one string, another coverage, or no label could be held out in the fit.
+
+        Example:
+            >>> texts = ["so good", "good fun", "very good", "so bad", "bad fun", "very bad"]
+            >>> classifier = TextClassifier(budget_seconds=5).fit(texts, ["+", "+", "+", "-", "-", "-"])
+            >>> classifier.predict_sets(["so so", "very good"], coverage=0.8)
+            [['+', '-'], ['+']]
+        """
+        probabilities = self.predict_proba(X)
+        sets = self._judgements().label_sets(probabilities, coverage)
+        order = np.argsort(-probabilities, axis=1, kind="stable")
+        return [self.classes_[row[held[row]]].tolist() for row, held in zip(order, sets)]
+
+    def threshold_for_precision(self, precision: float) -> float:
+        """Return the confidence from which on answers are right as often as asked, for `predict(reject_below=...)`.
+
+        Args:
+            precision: The share of answers that must be right; above 0 and below 1.
+
+        Returns:
+            A probability.
+
+        Raises:
+            InputError: Not fitted, another precision, one that the held-out labels cannot promise, or there are none.
+
+        Example:
+            >>> texts = ["so good", "good fun", "very good", "so bad", "bad fun", "very bad"]
+            >>> classifier = TextClassifier(budget_seconds=5).fit(texts, ["+", "+", "+", "-", "-", "-"])
+            >>> threshold = classifier.threshold_for_precision(0.7)
+            >>> classifier.predict(["good", "what is this"], reject_below=threshold, rejected="?").tolist()
+            ['+', '?']
+        """
+        return self._judgements().threshold(precision)
+
+    def _judgements(self) -> Judgements:
+        from minent.classifier.conformal import Judgements
+
+        return Judgements.from_facts(self._fitted().facts_.get("judgements"))
 
     def score(self, X: Iterable[str], y: Iterable[Any]) -> float:
         """Return the share of texts whose predicted label is the stated one.

@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from minent.classifier.calibration import Reliability, reliability, temperature_for_confidence, temperature_for_labels
+from minent.classifier.calibration import (
+    Reliability,
+    biases_pay,
+    reliability,
+    temperature_for_confidence,
+    temperature_for_labels,
+    vector_scaling,
+)
+from minent.classifier.conformal import Judgements
 from minent.classifier.features import document_frequency
 from minent.classifier.groundwork import Groundwork
 from minent.classifier.ladder import Climb
@@ -34,16 +42,18 @@ class HeldOut:
         probabilities: float64 (judgements, classes), calibrated.
         labels: int64 (judgements,).
         evidence: Where they come from, as a sentence.
+        more: What calibration fitted beside a temperature.
     """
 
     rows: np.ndarray
     probabilities: np.ndarray
     labels: np.ndarray
     evidence: str
+    more: str = ""
 
 
 def calibrate(climb: Climb, shipped: str) -> tuple[LinearModel, HeldOut]:
-    """Set the temperature of the shipped model from its held-out scores; without any, to a middling confidence."""
+    """Set temperature, and biases if they pay, by the held-out scores; without any, for a middling confidence."""
     model = climb.models[shipped]
     if climb.halves is None:
         scores = model.score_counts((climb.pool if len(climb.pool) else climb.gold).counts)
@@ -55,13 +65,19 @@ def calibrate(climb: Climb, shipped: str) -> tuple[LinearModel, HeldOut]:
     judged = np.flatnonzero(climb.halves.judged)
     rows = np.tile(judged, len(found))
     scores, labels = found[:, judged].reshape(len(rows), -1), climb.labels[rows]
-    temperature = round(temperature_for_labels(scores, labels), 6)
+    bias, method = np.zeros(climb.classes), ""
+    if biases_pay(rows, scores, labels):
+        temperature, bias = vector_scaling(scores, labels)
+        model, method = model.with_bias(round(temperature, 6) * bias), " and a bias of each class"
+    else:
+        temperature = temperature_for_labels(scores, labels)
+    temperature = round(temperature, 6)
     evidence = (
         f"two-fold cross-validation of the whole pipeline: {len(judged)} labelled rows, each judged {len(found)} "
         f"times by a model that saw the other half of the labels"
     )
-    probabilities = np.exp(log_softmax(scores / temperature))
-    return model.with_temperature(temperature), HeldOut(rows, probabilities, labels, evidence)
+    probabilities = np.exp(log_softmax(scores / temperature + bias))
+    return model.with_temperature(temperature), HeldOut(rows, probabilities, labels, evidence, method)
 
 
 def describe(task: Task, climb: Climb, model: LinearModel, held_out: HeldOut) -> dict[str, Any]:
@@ -72,6 +88,7 @@ def describe(task: Task, climb: Climb, model: LinearModel, held_out: HeldOut) ->
         "ladder": [_rounded(asdict(rung)) for rung in climb.rungs],
         "decision": list(climb.decision),
         "calibration": _calibration(model, held_out, reliable),
+        "judgements": Judgements.of(held_out.rows, held_out.probabilities, held_out.labels).facts,
         "confusion": _confusion(task, held_out),
         "learning_curve": _learning_curve(climb),
         **_pieces(climb.gold.work),
@@ -96,7 +113,9 @@ def _task(task: Task, model: LinearModel) -> dict[str, Any]:
 
 def _calibration(model: LinearModel, held_out: HeldOut, reliable: Reliability) -> dict[str, Any]:
     return {
-        "method": "temperature fitted to held-out labels" if len(held_out.rows) else "temperature for a middling share",
+        "method": f"temperature{held_out.more} fitted to held-out labels"
+        if len(held_out.rows)
+        else "temperature for a middling share",
         "temperature": model.temperature,
         "ece": round(reliable.ece, 4) if len(held_out.rows) else None,
         "bins": reliable.bins,

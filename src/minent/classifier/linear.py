@@ -107,6 +107,10 @@ class LinearModel:
         """Return the same model at another temperature."""
         return replace(self, temperature=float(temperature))
 
+    def with_bias(self, more: np.ndarray) -> LinearModel:
+        """Return the same model with so much more bias of each class, before the temperature."""
+        return replace(self, bias=(self.bias + more).astype(np.float32))
+
     @property
     def bytes_on_disk(self) -> int:
         """What n-grams and numbers take, without the manifest."""
