@@ -101,6 +101,11 @@ def test_compress_says_what_it_saved(fitted, tmp_path):
     sizes = read_manifest(small).facts["sizes"]
     assert sizes["bytes"] < sizes["bytes_before"]
     assert shown.out.startswith(f"{small}: {sizes['bytes_before']:,} -> {sizes['bytes']:,} bytes, 99.")
+    assert shown.out.endswith("% of answers stay\n")
+    judged = run("compress", folder, "-o", tmp_path / "judged", "--test", SAMPLE / "test.jsonl", "--texts", POOL[1])
+    sample = samples.load("subjectivity")
+    before = TextClassifier.load(folder).score(sample.test_texts, sample.test_labels)
+    assert f"accuracy {before:.1%} -> " in judged.out
     assert run("predict", small, stdin="a film\n").code == 0
     assert "the folder exists" in run("compress", folder, "-o", small).err
     refused = run("compress", folder, "-o", tmp_path / "other", "--max-size", "2X")

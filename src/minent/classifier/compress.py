@@ -1,29 +1,28 @@
-"""The same answers from fewer bytes: drop the n-grams that hardly count, and round the weights of the rest.
+"""The same answers from fewer bytes; see `pruning` for how. Here: how far to go, and when to refuse.
 
-An n-gram counts by how far it can move two classes apart, times the root of how often it is met. Ever fewer are kept,
-while 99 of 100 answers stay what they were. Weights become whole numbers of 8 bits with one step size per class; with
-many classes some classes' weights are written as mixtures of the others' (an interpolative decomposition). The
-temperature is set anew, so that the mean confidence stays what it was.
+A smaller model is good enough when its accuracy on labelled texts falls by at most half a point. Without labels, 99.5
+of 100 answers must stay, so whatever is right, accuracy on such texts cannot fall further either. The texts that the
+weights are fitted to are never those that are judged. The temperature is set anew, so that the mean confidence stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minent.classifier.features import Vocabulary, document_frequency
-from minent.classifier.linear import LinearModel, RowTransform, unpack
+from minent.classifier.linear import LinearModel, log_softmax
+from minent.classifier.pruning import Pruner, restricted
 from minent.classifier.task import checked_texts
 from minent.errors import InputError
 
 if TYPE_CHECKING:
     from minent.classifier.estimator import TextClassifier
 
-AGREEMENT = 0.99
-_MANY_CLASSES = 20
+LOSS = 0.005
+_NEEDED = f"half a point may be lost, so without labels {1 - LOSS:.1%} of the answers must stay"
 _HALVINGS = 12
 
 
@@ -32,22 +31,26 @@ def compress(
     *,
     max_bytes: int | None = None,
     texts: Iterable[str] | None = None,
+    test: tuple[Iterable[str], Iterable[Any]] | None = None,
     force: bool = False,
 ) -> TextClassifier:
     """Make a classifier smaller.
 
     Args:
         classifier: A fitted one; it is left as it is.
-        max_bytes: The most that n-grams and weights may take; None for as few as 99 % agreement allows.
-        texts: Texts on which the answers are compared, a few hundred or more. Without any, no n-gram is dropped unless
+        max_bytes: The most that n-grams and weights may take; None for as few as lose at most half a point.
+        texts: Texts of its kind, some hundreds or more. The smaller model is fitted to the answers of the whole one on
+            every other text, and judged on the rest unless there is a `test`. Without any, no n-gram is dropped unless
             `max_bytes` and `force` ask for it.
-        force: Accept less than 99 % agreement, or agreement that was not measured.
+        test: Labelled texts, `(texts, labels)`, to judge it on.
+        force: Accept a loss of more than half a point, or one that was not measured.
 
     Returns:
-        A new classifier; its `facts_["sizes"]` holds bytes and features before and after, and the agreement.
+        A new classifier; its `facts_["sizes"]` holds bytes and features, agreement, and accuracy before and after.
 
     Raises:
-        InputError: Not fitted, `max_bytes` too small for any model, or fewer than 99 % of the answers stay.
+        InputError: Not fitted, `max_bytes` too small for any model, other numbers of texts and labels, or a loss of
+            more than half a point.
 
     Source:
         Joulin et al. (2016), arXiv 1612.03651, for pruning and rounding a text classifier; kexue.fm/archives/10501.
@@ -64,88 +67,135 @@ def compress(
     from minent.classifier.estimator import TextClassifier
 
     whole = classifier._fitted().model_
-    compared = [] if texts is None else checked_texts(texts, "texts")
-    order = _by_importance(whole, compared)
-    said = whole.probabilities(compared)
-    best: tuple[LinearModel, float | None] | None = None
-    for count in _counts(len(order), bool(compared) or max_bytes is not None):
-        smaller = _round(_keep(whole, np.sort(order[:count])))
-        shared = _agreement(smaller, compared, said)
-        fits = max_bytes is None or smaller.bytes_on_disk <= max_bytes
-        if max_bytes is None and best is not None and (shared is None or shared < AGREEMENT):
-            break  # the one before was the smallest that says the same
-        if fits and (best is None or max_bytes is None):
-            best = (smaller, shared)
-        if fits and max_bytes is not None:
-            break  # the largest that fits
-    if best is None:
-        raise InputError(f"max_bytes is {max_bytes}, but even the smallest model takes {smaller.bytes_on_disk} bytes.")
-    model, shared = best
-    _refuse_other_answers(model, shared, len(whole.vocabulary), force)
-    if compared:
-        confidence = float(said.max(axis=1).mean())
-        model = model.with_temperature(round(temperature_for_confidence(model.scores(compared), confidence), 6))
+    learned, judge = _divide(classifier, checked_texts(texts or (), "texts"), test)
+    pruner = Pruner(whole, whole.vocabulary.count(learned))
+    model = _smallest(pruner, judge) if max_bytes is None else _largest(pruner, max_bytes)
+    loss = judge.loss(model)
+    only_rounded = loss.agreement is None and len(model.vocabulary) == len(whole.vocabulary)
+    if not (force or loss.is_small or only_rounded):
+        raise InputError(
+            f"with {len(model.vocabulary)} of {len(whole.vocabulary)} n-grams {loss}; {_NEEDED}. Allow more bytes, "
+            f"give texts to judge on, or force it."
+        )
+    if len(judge.said):
+        sharpness = float(np.exp(log_softmax(judge.scores / whole.temperature)).max(axis=1).mean())
+        model = model.with_temperature(round(temperature_for_confidence(judge.ask(model), sharpness), 6))
     made = TextClassifier(**classifier.get_params())
-    facts = {**classifier.facts_, "sizes": _sizes(whole, model, shared, len(compared))}
+    facts = {**classifier.facts_, "sizes": _sizes(whole, model, loss, len(judge.said))}
     made._adopt(model, classifier.classes_, facts, classifier.measured_, classifier.inputs_, classifier.examples_)
     return made
 
 
-def _counts(features: int, may_prune: bool) -> list[int]:
-    """How many n-grams to try, falling by a factor of the square root of two."""
-    if not may_prune:
-        return [features]
-    return sorted({max(1, int(features * 2 ** (-step / 2))) for step in range(2 * _HALVINGS + 1)}, reverse=True)
+@dataclass(frozen=True)
+class Loss:
+    """What a smaller model loses, on texts that it was not fitted to.
+
+    Attributes:
+        agreement: The share of answers that stay; None where nothing was asked.
+        before: Accuracy of the whole model; None without labels.
+        after: Accuracy of the smaller one.
+    """
+
+    agreement: float | None = None
+    before: float | None = None
+    after: float | None = None
+
+    @property
+    def is_small(self) -> bool:
+        """At most half a point of accuracy, known or certain."""
+        if self.before is not None and self.after is not None:
+            return self.after >= self.before - LOSS - 1e-9
+        return self.agreement is not None and self.agreement >= 1 - LOSS - 1e-9
+
+    def __str__(self) -> str:
+        if self.before is not None:
+            return f"accuracy falls from {self.before:.1%} to {self.after:.1%}"
+        return "the agreement " + ("was not measured" if self.agreement is None else f"is {self.agreement:.1%}")
 
 
-def _by_importance(model: LinearModel, texts: list[str]) -> np.ndarray:
-    met = document_frequency(model.vocabulary.count(texts), len(model.vocabulary)) + 1.0
-    reach = np.ptp(model.weights, axis=1) * (1.0 if model.transform.idf is None else model.transform.idf)
-    return np.argsort(-reach * np.sqrt(met), kind="stable")
+class Judge:
+    """Texts on which every smaller model is compared with the whole one.
+
+    Args:
+        model: The whole model.
+        texts: The texts.
+        truth: The place of the right class of each; -1 where the model has no such class; None without labels.
+    """
+
+    def __init__(self, model: LinearModel, texts: Sequence[str], truth: np.ndarray | None = None) -> None:
+        self._vocabulary, self._truth = model.vocabulary, truth
+        self._counts = model.vocabulary.count(texts)
+        self.scores = model.score_counts(self._counts)
+        self.said = self.scores.argmax(axis=1)
+
+    def ask(self, model: LinearModel) -> np.ndarray:
+        """The scores of a smaller model."""
+        columns = np.array([self._vocabulary.column(feature) for feature in model.vocabulary.features])
+        return model.score_counts(restricted(self._counts, columns, len(self._vocabulary)))
+
+    def loss(self, model: LinearModel) -> Loss:
+        """What a smaller model loses."""
+        if not len(self.said):
+            return Loss()
+        said = self.ask(model).argmax(axis=1)
+        agreement = float((said == self.said).mean())
+        if self._truth is None:
+            return Loss(agreement)
+        return Loss(agreement, float((self.said == self._truth).mean()), float((said == self._truth).mean()))
 
 
-def _keep(model: LinearModel, columns: np.ndarray) -> LinearModel:
-    vocabulary = Vocabulary(model.vocabulary.script, [model.vocabulary.features[column] for column in columns])
-    idf = None if model.transform.idf is None else model.transform.idf[columns]
-    transform = RowTransform(model.transform.kind, idf, model.transform.length)
-    return replace(model, vocabulary=vocabulary, transform=transform, weights=model.weights[columns], packed=None)
+def _divide(
+    classifier: TextClassifier, texts: list[str], test: tuple[Iterable[str], Iterable[Any]] | None
+) -> tuple[list[str], Judge]:
+    """The texts to fit on, and the judge: the test, else every other text, so that none is both."""
+    model = classifier.model_
+    if test is None:
+        return texts[::2], Judge(model, texts[1::2] if len(texts) > 1 else texts)
+    asked, labels = checked_texts(test[0], "test"), [str(label) for label in test[1]]
+    if len(asked) != len(labels) or not asked:
+        raise InputError(f"test has {len(asked)} texts and {len(labels)} labels. Give one label per text.")
+    place = {label: at for at, label in enumerate(classifier.classes_.tolist())}
+    return texts, Judge(model, asked, np.array([place.get(label, -1) for label in labels]))
 
 
-def _round(model: LinearModel) -> LinearModel:
-    """Return the model with the weights that its 8-bit form stands for."""
-    from minent import lowrank
-
-    weights = model.weights - model.weights.mean(axis=1, keepdims=True)  # a softmax only sees differences
-    packed: dict[str, np.ndarray] = {}
-    if weights.shape[1] >= _MANY_CLASSES:
-        found = lowrank.interpolative(weights, tolerance=0.02, method="qr")
-        if len(found.columns) < weights.shape[1]:
-            weights, packed["mixture"] = weights[:, found.columns], found.coefficients.astype(np.float32)
-    steps = np.maximum(np.abs(weights).max(axis=0, initial=0.0) / 127, 1e-30).astype(np.float32)
-    packed |= {"weights": np.rint(weights / steps).astype(np.int8), "steps": steps}
-    return replace(model, weights=unpack(packed), packed=packed)
+def _smallest(pruner: Pruner, judge: Judge) -> LinearModel:
+    """Ever fewer n-grams, while the loss is small; all of them where there is nothing to judge by."""
+    best = pruner.keep(pruner.size)
+    for step in range(1, 2 * _HALVINGS + 1) if len(judge.said) else ():
+        smaller = pruner.keep(max(1, int(pruner.size * 2 ** (-step / 2))))
+        if not judge.loss(smaller).is_small:
+            break
+        best = smaller
+    return best
 
 
-def _agreement(model: LinearModel, texts: list[str], said: np.ndarray) -> float | None:
-    return float((model.scores(texts).argmax(axis=1) == said.argmax(axis=1)).mean()) if texts else None
+def _largest(pruner: Pruner, max_bytes: int) -> LinearModel:
+    """The most n-grams that fit."""
+    low, high = 0, pruner.size  # so many fit, and more than so many do not
+    while low < high:
+        middle = (low + high + 1) // 2
+        if pruner.cut_and_rounded(middle).bytes_on_disk <= max_bytes:
+            low = middle
+        else:
+            high = middle - 1
+    if low == 0:
+        least = pruner.cut_and_rounded(1).bytes_on_disk
+        raise InputError(f"max_bytes is {max_bytes}, but even the smallest model takes {least} bytes.")
+    model = pruner.keep(low)
+    while model.bytes_on_disk > max_bytes and low > 1:  # weights that were fitted may mix less well
+        low = max(1, low * 9 // 10)
+        model = pruner.keep(low)
+    return model
 
 
-def _refuse_other_answers(model: LinearModel, shared: float | None, features: int, force: bool) -> None:
-    if force or (shared is not None and shared >= AGREEMENT) or (shared is None and len(model.vocabulary) == features):
-        return
-    met = "was not measured, since no texts were given" if shared is None else f"is {shared:.1%}"
-    raise InputError(
-        f"with {len(model.vocabulary)} of {features} n-grams the agreement with the whole model {met}; {AGREEMENT:.0%} "
-        f"is needed. Allow more bytes, give texts to compare on, or force it."
-    )
-
-
-def _sizes(whole: LinearModel, model: LinearModel, shared: float | None, compared: int) -> dict[str, Any]:
+def _sizes(whole: LinearModel, model: LinearModel, loss: Loss, compared: int) -> dict[str, Any]:
     return {
         "features": len(model.vocabulary),
         "bytes": model.bytes_on_disk,
         "features_before": len(whole.vocabulary),
         "bytes_before": whole.bytes_on_disk,
-        "agreement": None if shared is None else round(shared, 4),
         "compared_texts": compared,
+        "agreement": None if loss.agreement is None else round(loss.agreement, 4),
+        "accuracy_before": None if loss.before is None else round(loss.before, 4),
+        "accuracy": None if loss.after is None else round(loss.after, 4),
     }

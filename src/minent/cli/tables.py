@@ -47,6 +47,22 @@ def scores(found: dict[str, Any]) -> list[str]:
     return lines
 
 
+def sizes(found: dict[str, Any]) -> str:
+    """What `minent compress` saved, and at which cost.
+
+    Example:
+        >>> found = {"bytes_before": 9000, "bytes": 1200, "agreement": 0.997, "accuracy_before": 0.9, "accuracy": 0.898}
+        >>> sizes(found)
+        '9,000 -> 1,200 bytes, 99.7% of answers stay, accuracy 90.0% -> 89.8%'
+    """
+    parts = [f"{found['bytes_before']:,} -> {found['bytes']:,} bytes"]
+    shared = found["agreement"]
+    parts.append("agreement not measured" if shared is None else f"{shared:.1%} of answers stay")
+    if found["accuracy"] is not None:
+        parts.append(f"accuracy {found['accuracy_before']:.1%} -> {found['accuracy']:.1%}")
+    return ", ".join(parts)
+
+
 def aligned(rows: Sequence[Sequence[str]], left: set[int]) -> list[str]:
     """Set columns below one another; a wide character takes two places.
 
