@@ -63,6 +63,40 @@ def test_a_row_does_not_depend_on_its_batch(encoder: Encoder) -> None:
 
 
 @torch.inference_mode()
+def test_documents_in_one_row_are_as_if_each_stood_alone(encoder: Encoder) -> None:
+    """Rows of several documents, some followed by padding, against each by itself."""
+    lengths, ids, mask = [[5, 1, 12, 6], [20, 3], [24], [7]], _ids(4, 24), _real(4, 24)
+    segments = torch.zeros(4, 24, dtype=torch.int64)
+    for row, counts in enumerate(lengths):
+        segments[row, : sum(counts)] = torch.repeat_interleave(
+            torch.arange(len(counts)) + 3 * row, torch.tensor(counts)
+        )
+        mask[row, sum(counts) :] = False
+    found = encoder(ids, mask, segments)
+    for row, counts in enumerate(lengths):
+        begin = 0
+        for count in counts:
+            alone = encoder(ids[row : row + 1, begin : begin + count], _real(1, count))[0]
+            torch.testing.assert_close(found[row, begin : begin + count], alone, atol=1e-5, rtol=0)
+            begin += count
+    assert torch.isfinite(found).all()
+
+
+def test_gradients_do_not_cross_documents(encoder: Encoder) -> None:
+    embeddings = encoder.embedding(_ids(1, 9)).detach().requires_grad_()
+    segments = torch.tensor([[0] * 4 + [1] * 5])
+    for recompute in (False, True):
+        encoder.recompute = recompute
+        hidden = encoder.train()(embeddings, _real(1, 9), segments)[0, :4].square().sum()
+        (gradient,) = torch.autograd.grad(hidden, embeddings)
+        assert gradient[0, :4].abs().amax(dim=1).min() > 0
+        if not MIXERS[encoder.config.mixer].keeps_statistics:  # a batch's statistics are of all its tokens
+            assert not gradient[0, 4:].any()
+    encoder.recompute = False
+    encoder.eval()
+
+
+@torch.inference_mode()
 def test_who_sees_whom(encoder: Encoder) -> None:
     """Change one token in the middle: all others notice, or the later ones alone in a causal form."""
     ids, changed = _ids(1, 12), _ids(1, 12)
@@ -107,8 +141,10 @@ def test_length_beyond_the_reach(encoder: Encoder) -> None:
             encoder(ids, mask)
     else:
         assert torch.isfinite(encoder(ids, mask)).all()
-    with pytest.raises(InputError, match="one value for each token"):
+    with pytest.raises(InputError, match="mask takes one value for each token"):
         encoder(ids, mask[:, :5])
+    with pytest.raises(InputError, match="segments takes one value for each token"):
+        encoder(ids, mask, mask[:, :5].long())
 
 
 @torch.inference_mode()

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
+from minent.encoders.apart import Apart
 from minent.encoders.mixers import MIXERS
 from minent.encoders.mixers.attention import SelfAttention, attention_macs
 from minent.encoders.mixers.interface import Mixer
@@ -134,17 +136,17 @@ class Block(nn.Module):
             self.attention = SelfAttention(config.dim, config.dim, 1, config.tiny_attention, config.causal)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, hidden: Tensor, mask: Tensor, segments: Tensor | None = None) -> Tensor:
         """Update `hidden (batch, length, dim)`."""
         if not self.mixer.channels_first:
-            return self._mix_channels(self._mix_tokens(hidden, mask))
-        return self._mix_tokens(self._mix_channels(hidden), mask)
+            return self._mix_channels(self._mix_tokens(hidden, mask, segments))
+        return self._mix_tokens(self._mix_channels(hidden), mask, segments)
 
-    def _mix_tokens(self, hidden: Tensor, mask: Tensor) -> Tensor:
+    def _mix_tokens(self, hidden: Tensor, mask: Tensor, segments: Tensor | None) -> Tensor:
         inputs = self.norm(hidden)
-        update = self.mixer(inputs, mask)
+        update = self.mixer(inputs, mask) if segments is None else self.mixer(inputs, mask, segments)
         if self.attention is not None:
-            update = update + self.attention(inputs, mask)
+            update = update + self.attention(inputs, mask, segments)
         return hidden + self.dropout(update)
 
     def _mix_channels(self, hidden: Tensor) -> Tensor:
@@ -160,6 +162,10 @@ class Encoder(nn.Module):
     Args:
         config: The shape.
 
+    Attributes:
+        recompute: In training, compute each block again for its gradient, in place of keeping what it computed: less
+            memory for a third more time.
+
     Example:
         >>> encoder = Encoder(EncoderConfig(vocab_size=20, dim=16, layers=1, prompt_slots=2))
         >>> encoder.mask_id, encoder.slot_ids.tolist()
@@ -172,7 +178,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.recompute = config, False
         self.embedding = nn.Embedding(config.vocab_size + 1 + config.prompt_slots, config.dim)
         self.enter = nn.LayerNorm(config.dim)
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.layers))
@@ -190,12 +196,14 @@ class Encoder(nn.Module):
         """The ids of the prompt slots, int64 `(prompt_slots,)`."""
         return torch.arange(self.config.prompt_slots) + self.config.vocab_size + 1
 
-    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, mask: Tensor, segments: Tensor | None = None) -> Tensor:
         """Encode a batch.
 
         Args:
             inputs: Ids, int64 `(batch, length)`, or embeddings, float `(batch, length, dim)`.
             mask: bool `(batch, length)`, True at a real token.
+            segments: Number of the document of each token, int64 `(batch, length)`, where rows hold several: each is
+                then encoded as if it stood alone. None for one document in a row.
 
         Returns:
             `hidden`, float `(batch, length, dim)`. What stands at padding means nothing.
@@ -203,21 +211,27 @@ class Encoder(nn.Module):
         Raises:
             InputError: Rows beyond the reach of the mixer, or a mask of another shape.
         """
-        return self.leave(self.states(inputs, mask)[-1])
+        return self.leave(self.states(inputs, mask, segments)[-1])
 
-    def states(self, inputs: Tensor, mask: Tensor) -> list[Tensor]:
+    def states(self, inputs: Tensor, mask: Tensor, segments: Tensor | None = None) -> list[Tensor]:
         """Return the residual stream before the first block and after each one, for what `forward` takes."""
-        self._check(inputs, mask)
+        self._check(inputs, mask, segments)
         embeddings = inputs if inputs.is_floating_point() else self.embedding(inputs)
         if not mask.numel():
             return [embeddings] * (len(self.blocks) + 1)  # no token, nothing to mix
+        if segments is not None and not self._mixer.keeps_apart:
+            apart = Apart.of(mask, segments)
+            return [apart.back(state) for state in self.states(apart.rows(embeddings), apart.mask)]
         order = None
         if self._mixer.counts_places and bool((mask[:, 1:] & ~mask[:, :-1]).any()):
             order = mask.int().argsort(dim=1, descending=True, stable=True)  # each row from its first real token on
             embeddings, mask = _reordered(embeddings, order), mask.gather(1, order)
         states = [self.enter(embeddings)]
         for block in self.blocks:
-            states.append(block(states[-1], mask))
+            if self.recompute and self.training:
+                states.append(checkpoint(block, states[-1], mask, segments, use_reentrant=False))
+            else:
+                states.append(block(states[-1], mask, segments))
         return states if order is None else [_reordered(state, order.argsort(dim=1)) for state in states]
 
     def folded(self) -> Encoder:
@@ -234,13 +248,14 @@ class Encoder(nn.Module):
         assert isinstance(block, Block)
         return block.mixer
 
-    def _check(self, inputs: Tensor, mask: Tensor) -> None:
+    def _check(self, inputs: Tensor, mask: Tensor, segments: Tensor | None) -> None:
         length, reach = inputs.shape[1], self.config.max_length
-        if mask.shape != inputs.shape[:2]:
-            raise InputError(
-                f"a batch of shape {tuple(inputs.shape)} with a mask of {tuple(mask.shape)}; the mask takes one value "
-                f"for each token."
-            )
+        for name, given in (("a mask", mask), ("segments", segments)):
+            if given is not None and given.shape != inputs.shape[:2]:
+                raise InputError(
+                    f"a batch of shape {tuple(inputs.shape)} with {name} of {tuple(given.shape)}; {name.split()[-1]} "
+                    f"takes one value for each token."
+                )
         if self._mixer.bounded and length > reach:
             raise InputError(
                 f"a batch of shape {tuple(inputs.shape)} has rows of {length} tokens, but mixer {self.config.mixer!r} "

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from minent.encoders.mixers.interface import Mixer
+from minent.encoders.mixers.toeplitz import same_document
 
 if TYPE_CHECKING:
     from minent.encoders.skeleton import EncoderConfig
@@ -44,13 +45,16 @@ class SelfAttention(nn.Module):
         self.project = nn.Linear(in_dim, 3 * heads * head_dim, bias=False)
         self.out = nn.Linear(heads * head_dim, out_dim, bias=False)
 
-    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
-        """Mix `inputs (batch, length, in_dim)` over the tokens that `mask (batch, length)` calls real."""
+    def forward(self, inputs: Tensor, mask: Tensor, segments: Tensor | None = None) -> Tensor:
+        """Mix `inputs (batch, length, in_dim)` over the tokens that `mask (batch, length)` calls real.
+
+        With `segments (batch, length)` a token sees those of its own number alone.
+        """
         batch, length, _ = inputs.shape
         split = self.project(inputs).view(batch, length, 3, self.heads, self.head_dim)
         queries, keys, values = split.permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(
-            rotate(queries), rotate(keys), values, attn_mask=visible(mask, self.causal)
+            rotate(queries), rotate(keys), values, attn_mask=visible(mask, self.causal, segments)
         )
         return self.out(mixed.transpose(1, 2).reshape(batch, length, -1))
 
@@ -60,7 +64,7 @@ def attention_macs(in_dim: int, out_dim: int, width: int, length: int) -> int:
     return width * (3 * in_dim + out_dim + 2 * length)
 
 
-def visible(mask: Tensor, causal: bool) -> Tensor:
+def visible(mask: Tensor, causal: bool, segments: Tensor | None = None) -> Tensor:
     """Which tokens each one sees, bool, to be broadcast to `(batch, heads, length, length)`.
 
     What would see nothing sees something harmless, and stays finite: padding itself, or all of a row without a token.
@@ -68,12 +72,18 @@ def visible(mask: Tensor, causal: bool) -> Tensor:
     Example:
         >>> visible(torch.tensor([[True, True, False]]), causal=True)[0, 0].int().tolist()
         [[1, 0, 0], [1, 1, 0], [1, 1, 1]]
+        >>> visible(torch.tensor([[True] * 3]), causal=False, segments=torch.tensor([[4, 4, 7]]))[0, 0].int().tolist()
+        [[1, 1, 0], [1, 1, 0], [0, 0, 1]]
     """
-    if not causal:
+    if not causal and segments is None:
         return (mask | ~mask.any(dim=1, keepdim=True))[:, None, None, :]
     places = torch.arange(mask.shape[1], device=mask.device)
-    earlier = places[None, :] < places[:, None]
-    return ((mask[:, None, :] & earlier) | (places[None, :] == places[:, None]))[:, None]
+    seen = mask[:, None, :].expand(-1, len(places), -1)
+    if causal:
+        seen = seen & (places[None, :] < places[:, None])
+    if segments is not None:
+        seen = seen & same_document(segments)
+    return (seen | (places[None, :] == places[:, None]))[:, None]
 
 
 def rotate(vectors: Tensor) -> Tensor:
@@ -101,6 +111,8 @@ class Attention(SelfAttention, Mixer):
         >>> Attention(EncoderConfig(mixer="attention", vocab_size=9, dim=16, heads=2)).head_dim
         8
     """
+
+    keeps_apart = True
 
     def __init__(self, config: EncoderConfig, layer: int = 0) -> None:
         super().__init__(config.dim, config.dim, config.heads, config.dim // config.heads, config.causal)

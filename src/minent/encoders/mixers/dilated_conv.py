@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from minent.encoders.mixers.light_conv import Convolution
 
@@ -40,7 +39,5 @@ class DilatedConv(Convolution):
         self.dilation = 2 ** (layer % fitting.bit_length())
         self.kernels = nn.Parameter(torch.randn(config.dim, self.width) * self.width**-0.5)
 
-    def convolve(self, values: Tensor) -> Tensor:
-        padded = self.padded(values, self.dilation).transpose(1, 2)
-        mixed = F.conv1d(padded, self.kernels[:, None], dilation=self.dilation, groups=values.shape[2])
-        return mixed.transpose(1, 2)
+    def convolve(self, values: Tensor, segments: Tensor | None) -> Tensor:
+        return self.depthwise(values, self.kernels, self.dilation, segments)

@@ -33,9 +33,12 @@ class DynamicConv(Convolution):
         super().__init__(config, layer)
         self.predict = nn.Linear(config.dim, self.heads * self.width, bias=False)
 
-    def convolve(self, values: Tensor) -> Tensor:
+    def convolve(self, values: Tensor, segments: Tensor | None) -> Tensor:
         batch, length, channels = values.shape
         kernels = self.predict(values).view(batch, length, self.heads, self.width).softmax(dim=-1)
+        if segments is not None:
+            numbers = self.padded(segments[:, :, None])[:, :, 0].unfold(1, self.width, 1)
+            kernels = kernels * (numbers == segments[:, :, None])[:, :, None]
         windows = self.padded(values).unfold(1, self.width, 1)  # (batch, length, channels, width)
         grouped = windows.view(batch, length, self.heads, channels // self.heads, self.width)
         return torch.einsum("bnhck,bnhk->bnhc", grouped, kernels).reshape(batch, length, channels)

@@ -57,17 +57,19 @@ class GatedMLP(Mixer):
             nn.init.normal_(self.mix.weight, std=1e-6)
             nn.init.ones_(self.mix.bias)
         self.counts_places = isinstance(self.mix, PlaceLinear)
+        self.keeps_apart = not self.counts_places
         self.leave = nn.Linear(half, config.dim)
         self.attention = None
         if width := self.attention_width(config):
             self.attention = SelfAttention(config.dim, half, 1, width, config.causal)
 
-    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, mask: Tensor, segments: Tensor | None = None) -> Tensor:
         kept, gate = F.gelu(self.enter(inputs)).chunk(2, dim=-1)
         gate = self.norm(gate) * mask[:, :, None]
-        gate = self.mix(gate) + self.bias if isinstance(self.mix, Toeplitz) else self.mix(gate, gate.shape[1])
+        toeplitz = isinstance(self.mix, Toeplitz)
+        gate = self.mix(gate, segments) + self.bias if toeplitz else self.mix(gate, gate.shape[1])
         if self.attention is not None:
-            gate = gate + self.attention(inputs, mask)
+            gate = gate + self.attention(inputs, mask, segments)
         return self.leave(kept * gate)
 
     @classmethod

@@ -25,6 +25,7 @@ class Mixer(nn.Module):
         counts_places: It knows places rather than distances, so a row must begin with its first real token.
         bounded: It has weights for each place or distance, so no row may be longer than `max_length`.
         keeps_statistics: It carries running statistics from batch to batch.
+        keeps_apart: Its `forward` takes the numbers of documents, `segments`, and mixes no token with those of others.
     """
 
     variants: ClassVar[tuple[str, ...]] = ()
@@ -34,6 +35,7 @@ class Mixer(nn.Module):
     counts_places: bool = False
     bounded: ClassVar[bool] = False
     keeps_statistics: ClassVar[bool] = False
+    keeps_apart: bool = False
 
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """Return the update of the residual stream, `(batch, length, dim)`."""

@@ -22,17 +22,36 @@ class Convolution(Mixer):
         layer: Which block it stands in.
     """
 
+    keeps_apart = True
+
     def __init__(self, config: EncoderConfig, layer: int = 0) -> None:
         super().__init__()
         self.heads, self.width, self.causal = config.heads, config.kernel_size, config.causal
         self.enter, self.leave = nn.Linear(config.dim, 2 * config.dim), nn.Linear(config.dim, config.dim)
 
-    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
-        return self.leave(self.convolve(F.glu(self.enter(inputs)) * mask[:, :, None]))
+    def forward(self, inputs: Tensor, mask: Tensor, segments: Tensor | None = None) -> Tensor:
+        return self.leave(self.convolve(F.glu(self.enter(inputs)) * mask[:, :, None], segments))
 
-    def convolve(self, values: Tensor) -> Tensor:
-        """Mix `values (batch, length, dim)`, zero at padding."""
+    def convolve(self, values: Tensor, segments: Tensor | None) -> Tensor:
+        """Mix `values (batch, length, dim)`, zero at padding, within each document."""
         raise NotImplementedError
+
+    def depthwise(self, values: Tensor, kernels: Tensor, dilation: int, segments: Tensor | None) -> Tensor:
+        """Slide a kernel for each channel, `kernels (dim, width)`, over the values.
+
+        Taps that reach into another document count nothing: with several in a row, each tap is a shifted product.
+        """
+        padded, length = self.padded(values, dilation), values.shape[1]
+        if segments is None:
+            mixed = F.conv1d(padded.transpose(1, 2), kernels[:, None], dilation=dilation, groups=values.shape[2])
+            return mixed.transpose(1, 2)
+        numbers = self.padded(segments[:, :, None], dilation)[:, :, 0]  # a number at padding meets values of zero
+        summed = torch.zeros_like(values)
+        for tap in range(self.width):
+            there = slice(tap * dilation, tap * dilation + length)
+            same = (numbers[:, there] == segments)[:, :, None]
+            summed = summed + padded[:, there] * kernels[:, tap] * same
+        return summed
 
     def padded(self, values: Tensor, dilation: int = 1) -> Tensor:
         """`values` with zeros around the tokens, so that a kernel never runs out of them."""
@@ -67,7 +86,6 @@ class LightConv(Convolution):
         super().__init__(config, layer)
         self.kernels = nn.Parameter(torch.randn(self.heads, self.width))
 
-    def convolve(self, values: Tensor) -> Tensor:
-        channels = values.shape[2]
-        kernels = self.kernels.softmax(dim=1).repeat_interleave(channels // self.heads, dim=0)
-        return F.conv1d(self.padded(values).transpose(1, 2), kernels[:, None], groups=channels).transpose(1, 2)
+    def convolve(self, values: Tensor, segments: Tensor | None) -> Tensor:
+        kernels = self.kernels.softmax(dim=1).repeat_interleave(values.shape[2] // self.heads, dim=0)
+        return self.depthwise(values, kernels, 1, segments)

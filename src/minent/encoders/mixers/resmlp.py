@@ -89,12 +89,13 @@ class ResMLP(Mixer):
         else:
             self.mix = PlaceLinear(length, length, config.causal)
         self.counts_places = isinstance(self.mix, PlaceLinear)
+        self.keeps_apart = not self.counts_places
         self.scale = Scale(config.dim)
 
-    def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, mask: Tensor, segments: Tensor | None = None) -> Tensor:
         inputs = inputs * mask[:, :, None]
         toeplitz = isinstance(self.mix, Toeplitz)
-        return self.scale(self.mix(inputs) if toeplitz else self.mix(inputs, inputs.shape[1]))
+        return self.scale(self.mix(inputs, segments) if toeplitz else self.mix(inputs, inputs.shape[1]))
 
     @classmethod
     def token_norm(cls, config: EncoderConfig) -> nn.Module:

@@ -8,6 +8,11 @@ from torch import Tensor, nn
 INITIAL_SCALE = 0.05
 
 
+def same_document(segments: Tensor) -> Tensor:
+    """Which tokens of a row have the same number, bool `(batch, length, length)`."""
+    return segments[:, :, None] == segments[:, None, :]
+
+
 class Toeplitz(nn.Module):
     """`outputs[i] = sum_j weight[j - i] inputs[j]`, with one set of weights for each group of channels.
 
@@ -42,11 +47,19 @@ class Toeplitz(nn.Module):
         with torch.no_grad():
             self.weight.normal_().mul_(INITIAL_SCALE / (1 + distance))
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Mix `inputs (batch, length, channels)`; padded tokens must be zero in it already."""
+    def forward(self, inputs: Tensor, segments: Tensor | None = None) -> Tensor:
+        """Mix `inputs (batch, length, channels)`; padded tokens must be zero in it already.
+
+        With `segments (batch, length)` a token is mixed with those of its own number alone.
+        """
         batch, length, channels = inputs.shape
         grouped = inputs.view(batch, length, self.heads, channels // self.heads)
-        return torch.einsum("hij,bjhc->bihc", self.matrix(length), grouped).reshape(batch, length, channels)
+        if segments is None:
+            mixed = torch.einsum("hij,bjhc->bihc", self.matrix(length), grouped)
+        else:
+            matrices = self.matrix(length) * same_document(segments)[:, None]
+            mixed = torch.einsum("bhij,bjhc->bihc", matrices, grouped)
+        return mixed.reshape(batch, length, channels)
 
     def matrix(self, length: int) -> Tensor:
         """The weights as `(heads, length, length)`: row `i` is the slice of weights that starts at distance `-i`."""
