@@ -37,6 +37,7 @@ from minent.encoders import MIXERS, Encoder, EncoderConfig, Patches, PretrainCon
 from minent.encoders.batches import cut
 from minent.encoders.evaluation import evaluate, masked_losses, unigram_of
 from minent.encoders.masking import Masked, hide
+from minent.encoders.packing import Windows
 from minent.encoders.session import torch_session
 from minent.encoders.training import Run
 from minent.runtime import silent
@@ -160,7 +161,8 @@ class Text:
         with torch_session(seed) as parallel:
             run = Run.start(self.unigram, shape, plan, len(self.train[0]), None, {})
             begun = time.process_time()
-            run.train(self.train, None, parallel, silent)
+            ids, starts = self.train
+            run.train(ids, Windows(starts[:-1], np.diff(starts)), None, parallel, silent)
             seconds = time.process_time() - begun
         assert run.step == run.steps
         found = evaluate(run.result(), *self.held, self.unigram, self.piece_bytes, seed=0)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minent.encoders import EncoderConfig, masking
+from minent.encoders import EncoderConfig, masking, packing
+from minent.encoders.ahead import ahead
 from minent.encoders.batches import by_length, check_rows, cut, pad
 from minent.encoders.session import torch_session
 from minent.errors import InputError
@@ -48,16 +53,60 @@ def test_batches_hold_every_row_once(rows: list[list[int]], batch_tokens: int) -
 def test_pack_agrees_with_loops(rows: list[list[int]], seed: int) -> None:
     ids, starts = _flat(rows)
     config = EncoderConfig(vocab_size=41)
-    prompt = masking.prompt_ids(config, 4)
+    prompt = packing.prompt_ids(config, 4)
     order = np.random.default_rng(seed).permutation(len(rows))
-    stream, required = masking.pack(ids, starts, order, prompt, 0.5, np.random.default_rng(seed))
+    windows = packing.Windows(starts[:-1], np.diff(starts))[order]
+    block = packing.Block.draw(windows, prompt, 0.5, np.random.default_rng(seed))
+    stream, required, documents = block.pack(ids)
     prompted = np.random.default_rng(seed).random(len(rows)) < 0.5
     assert stream.tolist() == reference.pack([rows[row] for row in order], prompted.tolist(), prompt.tolist(), eos=2)
+    assert np.bincount(documents).tolist() == block.sizes.tolist()
+    assert (np.diff(documents) == (stream[:-1] == 2)).all()  # each text ends with eos
     asked = np.flatnonzero(required != masking.FREE)
     assert len(asked) == 2 * prompted.sum()  # the mask of each prompt, and the token of the text that it stands for
     for front, drawn in asked.reshape(-1, 2):
         assert stream[front] == config.vocab_size
         assert required[front] == required[drawn] == stream[drawn]
+
+
+@pytest.mark.parametrize("first", [0, 1, 7, 20, 61])
+def test_rows_from_any_row_on_are_those_of_the_whole(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "BLOCK_TEXTS", 8)
+    ids, starts = _flat([[3 + n % 30] * (1 + n % 9) for n in range(20)])
+    windows, config = packing.Windows(starts[:-1], np.diff(starts)), EncoderConfig(vocab_size=41, max_length=16)
+
+    def rows(first_row: int) -> list[np.ndarray]:
+        blocks = packing.rows_of(ids, windows, config, slots=4, share=0.4, seed=3, first_row=first_row)
+        return [np.stack(batch) for batch, _ in zip(packing.batches_of(blocks, 1), range(70 - first_row))]
+
+    whole = rows(0)
+    assert len({row.tobytes() for row in whole}) > 30  # passes differ
+    assert np.array_equal(rows(first), whole[first:])
+
+
+def test_items_made_ahead_are_the_same_and_errors_come_through() -> None:
+    assert list(ahead(iter(range(50)), depth=2)) == list(range(50))
+
+    def failing() -> Iterator[int]:
+        yield 1
+        raise KeyError("lost")
+
+    walk = ahead(failing())
+    assert next(walk) == 1
+    with pytest.raises(KeyError, match="lost"):
+        next(walk)
+    before = threading.active_count()
+    endless = ahead(itertools.count())
+    assert [next(endless), next(endless)] == [0, 1]
+    endless.close()
+    assert threading.active_count() == before
+
+
+def test_no_token_is_asked_for_the_next_document() -> None:
+    ids, segments = np.array([[3, 4, 2, 5, 6, 0]]), np.array([[0, 0, 0, 1, 1, -1]])
+    assert masking.follow(ids, segments).places.tolist() == [0, 1, 3]
+    parts = masking.follow(ids.repeat(4, axis=0), segments.repeat(4, axis=0)).split(2)
+    assert [part.segments.shape for part in parts] == [(2, 6), (2, 6)]
 
 
 def test_hidden_tokens() -> None:

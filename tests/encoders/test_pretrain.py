@@ -13,6 +13,7 @@ import torch
 import minent
 from minent.encoders import MIXERS, EncoderConfig, PretrainConfig, PretrainedEncoder, hardware, pretrain
 from minent.encoders.plan import planned_steps
+from minent.encoders.pretrain import WHOLE, held_out
 from minent.encoders.training import Run
 from minent.errors import InputError
 from minent.runtime import Progress
@@ -103,6 +104,55 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(tmp_path: Path, error: ty
     assert resumed.facts == unbroken.facts
 
 
+@pytest.mark.parametrize("separate", [False, True])
+def test_a_run_in_pieces_is_the_whole_run(tmp_path: Path, separate: bool) -> None:
+    plan = dataclasses.replace(SHORT, ema_decay=0.7, separate_documents=separate)
+    unbroken, folder, steps = pretrain(*texts(), SHAPE, plan), tmp_path / "checkpoint", []
+    for _ in range(6):
+        events: list[Progress] = []
+        part = pretrain(*texts(), SHAPE, plan, checkpoint=folder, resume=True, pause_after=0.0, progress=events.append)
+        steps += [event.done for event in events]
+        if part.facts["stopped"]:
+            assert part.facts["stopped"] == f"paused after {steps[-1]} of 6 steps"
+    assert steps == [1, 2, 3, 4, 5, 6]
+    assert part.digest == unbroken.digest
+    assert part.facts == unbroken.facts
+
+
+def test_texts_that_do_not_see_each_other_teach_otherwise() -> None:
+    plan = dataclasses.replace(SHORT, separate_documents=True)
+    apart, together = pretrain(*texts(), SHAPE, plan), pretrain(*texts(), SHAPE, SHORT)
+    assert apart.digest != together.digest
+    again = pretrain(*texts(), SHAPE, dataclasses.replace(plan, recompute=True))
+    for name, weight in again.encoder.state_dict().items():
+        torch.testing.assert_close(weight, apart.encoder.state_dict()[name], atol=1e-6, rtol=1e-4)
+
+
+def test_ids_on_disk_train_the_same(tmp_path: Path) -> None:
+    ids, starts = texts()
+    ids.astype(np.uint16).tofile(tmp_path / "ids")
+    mapped = np.memmap(tmp_path / "ids", dtype=np.uint16, mode="r")
+    assert pretrain(mapped, starts, SHAPE, SHORT).digest == pretrain(ids, starts, SHAPE, SHORT).digest
+
+
+def test_every_source_has_its_own_held_out_part() -> None:
+    ids, starts = texts(count=400)
+    ids[: 200 * 14] = 3 + ids[: 200 * 14] % 5  # the first source is far easier
+    plan = dataclasses.replace(SHORT, steps=40, held_out=0.2)
+    made = pretrain(ids, starts, SHAPE, plan, sources={"easy": 200, "hard": 200})
+    easy, hard = (made.facts["sources"][name] for name in ("easy", "hard"))
+    assert easy["loss"] < hard["loss"]
+    assert easy["unigram"] < hard["unigram"]
+    assert easy["loss"] < made.facts["held_out"]["loss"] < hard["loss"]
+    train, kept = held_out(starts, {"easy": 200, "hard": 200}, SHAPE, plan)
+    begins = np.concatenate([train.begins, kept["easy"].begins, kept["hard"].begins])
+    assert sorted(begins) == starts[:-1].tolist()
+    assert sorted(kept[WHOLE].begins) == sorted([*kept["easy"].begins, *kept["hard"].begins])
+    assert (np.diff(kept["hard"].begins) == 14).mean() > 0.9  # runs of neighbours
+    with pytest.raises(InputError, match="together are all of them"):
+        pretrain(ids, starts, SHAPE, plan, sources={"easy": 200})
+
+
 def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint"
     pretrain(*texts(), SHAPE, SHORT, checkpoint=folder, resume=True)  # nothing there yet: it starts
@@ -167,8 +217,10 @@ def test_the_average_of_the_weights_is_one() -> None:
         mean = keep * mean + (1 - keep) * run.encoder.leave.bias.detach().numpy()
         seen.append(run.average.leave.bias.numpy().copy())
     np.testing.assert_allclose(seen[-1], mean, rtol=1e-5)
-    assert run.result() is run.average
-    assert run.average.leave.bias.requires_grad
+    learnt = run.result()
+    assert torch.equal(learnt.leave.bias, run.average.leave.bias)
+    assert learnt.leave.bias.requires_grad
+    assert not learnt.training
 
 
 def test_bfloat16_learns_what_float32_does_and_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,7 @@ def digest_arrays(*arrays: np.ndarray) -> str:
     running = hashlib.sha256()
     for array in arrays:
         running.update(f"{array.dtype.str}{array.shape}".encode())
-        running.update(np.ascontiguousarray(array).tobytes())
+        running.update(np.ascontiguousarray(array).reshape(-1).data)  # read in place: it may be mapped from a file
     return running.hexdigest()
 
 

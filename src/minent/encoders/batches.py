@@ -11,14 +11,19 @@ from torch import Tensor
 from minent.encoders.skeleton import PAD_ID
 from minent.errors import InputError
 
+CHECKED = 2**22  # ids looked at together: those of a file need not be in memory all at once
 
-def check_rows(ids: np.ndarray, starts: np.ndarray, vocab_size: int) -> tuple[np.ndarray, np.ndarray]:
+
+def check_rows(
+    ids: np.ndarray, starts: np.ndarray, vocab_size: int, *, as_they_are: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Return ids as int32 and row starts as int64, or say what is wrong with them.
 
     Args:
         ids: Token ids of all rows end to end, each in `[0, vocab_size)`.
         starts: Where each row starts, then `len(ids)`; never falling.
         vocab_size: Number of token ids.
+        as_they_are: Leave the ids in their type, and where they are: they may be mapped from a file.
 
     Raises:
         InputError: Ids that are not whole numbers or lie outside the vocabulary, or starts that do not cover them.
@@ -39,13 +44,18 @@ def check_rows(ids: np.ndarray, starts: np.ndarray, vocab_size: int) -> tuple[np
             f"starts run from {starts[0]} to {starts[-1]} over {len(ids)} ids; they must begin at 0, never fall, and "
             f"end at the number of ids."
         )
-    outside = np.flatnonzero((ids < 0) | (ids >= vocab_size))
+    places = [
+        begin + np.flatnonzero((part < 0) | (part >= vocab_size))
+        for begin in range(0, len(ids), CHECKED)
+        for part in [ids[begin : begin + CHECKED]]
+    ]
+    outside = np.concatenate([np.zeros(0, np.int64), *places])
     if outside.size:
         raise InputError(
             f"ids[{outside[0]}] is {ids[outside[0]]}, but vocab_size is {vocab_size} ({outside.size} of {ids.size} ids "
             f"are outside). Were the ids made by the tokenizer that vocab_size was read from?"
         )
-    return ids.astype(np.int32, copy=False), starts.astype(np.int64, copy=False)
+    return ids if as_they_are else ids.astype(np.int32, copy=False), starts.astype(np.int64, copy=False)
 
 
 def cut(starts: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from minent.encoders import masking
+from minent.encoders import masking, packing
 from minent.encoders.session import torch_session
-from minent.encoders.skeleton import PAD_ID, Encoder
+from minent.encoders.skeleton import Encoder
 
 RATE, TOKENS = 0.15, 65_536  # hidden share, whatever it was in training; how much text is read at most
 
@@ -22,14 +22,20 @@ def masked_losses(encoder: Encoder, batch: masking.Masked) -> Tensor:
     inputs, mask, places, targets = (
         torch.from_numpy(array).to(device) for array in (batch.inputs, batch.mask, batch.places, batch.targets)
     )
-    logits = encoder.logits(encoder(inputs, mask).flatten(0, 1)[places])
+    segments = None if batch.segments is None else torch.from_numpy(batch.segments).to(device)
+    logits = encoder.logits(encoder(inputs, mask, segments).flatten(0, 1)[places])
     return F.cross_entropy(logits.float(), targets, reduction="none")
 
 
 def unigram_of(ids: np.ndarray, vocab_size: int) -> np.ndarray:
     """Log-probabilities of single ids, each seen once more than it was."""
-    counts = np.bincount(ids, minlength=vocab_size) + 1.0
-    return np.log(counts / counts.sum()).astype(np.float32)
+    return log_shares(np.bincount(ids, minlength=vocab_size))
+
+
+def log_shares(counts: np.ndarray) -> np.ndarray:
+    """Log-probabilities of what was counted, each seen once more than it was."""
+    seen = counts + 1.0
+    return np.log(seen / seen.sum()).astype(np.float32)
 
 
 def evaluate(
@@ -39,6 +45,7 @@ def evaluate(
     unigram: np.ndarray,
     piece_bytes: np.ndarray | None,
     seed: int,
+    separate: bool = False,
 ) -> dict[str, Any] | None:
     """Return the loss on texts that training never saw, next to the unigram model's.
 
@@ -51,6 +58,7 @@ def evaluate(
         unigram: Log-probability of each id by itself, the baseline.
         piece_bytes: Bytes of each id, or None.
         seed: Of the choice of hidden tokens.
+        separate: The texts do not see each other.
 
     Returns:
         `unit`, `loss`, `unigram` and `tokens` (those to be said), or None where no token was held out.
@@ -59,15 +67,18 @@ def evaluate(
     if not held_ids.size:
         return None
     rng = np.random.default_rng([seed, 3])
-    stream, _ = masking.pack(
-        held_ids, held_starts, np.arange(len(held_starts) - 1), masking.prompt_ids(config, 0), 0.0, rng
-    )
-    rows = masking.fold(stream[:TOKENS], config.max_length, PAD_ID)
-    free = np.full_like(rows, masking.FREE)
+    windows = packing.Windows(held_starts[:-1], np.diff(held_starts))
+    block = packing.Block.draw(windows, packing.prompt_ids(config, 0), 0.0, rng)
+    packed = [part[:TOKENS] for part in block.pack(held_ids)]
+    rows, free, documents = packing.folded((packed[0], packed[1], packed[2]), config.max_length)
     batches = []
     for begin in range(0, len(rows), 32):
-        part, nothing = rows[begin : begin + 32], free[begin : begin + 32]
-        batches.append(masking.follow(part) if config.causal else masking.hide(part, nothing, config, RATE, rng))
+        part = slice(begin, begin + 32)
+        apart = documents[part] if separate else None
+        if config.causal:
+            batches.append(masking.follow(rows[part], apart))
+        else:
+            batches.append(masking.hide(rows[part], free[part], config, RATE, rng, segments=apart))
 
     @torch.inference_mode()
     def measure(batch: masking.Masked) -> np.ndarray:

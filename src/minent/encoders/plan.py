@@ -31,8 +31,11 @@ class PretrainConfig:
         prompt_length: Slots around the mask token of that prompt, half before and half after; at most `prompt_slots`.
         held_out: Share of the texts kept for the held-out loss.
         ema_decay: The result is an exponential moving average of the weights that forgets at this rate; 0 for none.
+        separate_documents: Texts that are packed into one row do not see each other; else they do, as neighbours.
         precision: Of the forward pass: "float32", "bfloat16" where the device has it, or "auto" for either.
         device: "cpu", "cuda", or "auto" for a GPU where there is one.
+        recompute: Compute each block again for its gradient: less memory for a third more time.
+        compile: Let torch compile the blocks; pays on a GPU after a minute or so.
         checkpoint_seconds: Time between two checkpoints.
         seed: Of every draw.
 
@@ -61,8 +64,11 @@ class PretrainConfig:
     prompt_length: int = 8
     held_out: float = 0.03
     ema_decay: float = 0.0
+    separate_documents: bool = False
     precision: str = "float32"
     device: str = "auto"
+    recompute: bool = False
+    compile: bool = False
     checkpoint_seconds: float = 60.0
     seed: int = 0
 

@@ -12,7 +12,7 @@ from minent.encoders.session import torch_session
 from minent.encoders.skeleton import Encoder
 
 RARE = 3e-3  # a token of this frequency weighs one half
-SAMPLE = 2048
+SAMPLE = 2048  # texts that the centre and the common direction are measured on
 
 
 @dataclass(frozen=True)
@@ -35,22 +35,17 @@ class Pooling:
     common: np.ndarray
 
     @classmethod
-    def fit(
-        cls, encoder: Encoder, ids: np.ndarray, starts: np.ndarray, frequencies: np.ndarray, seed: int = 0
-    ) -> Pooling:
-        """Measure the centre and the common direction on a sample of texts.
+    def fit(cls, encoder: Encoder, ids: np.ndarray, starts: np.ndarray, frequencies: np.ndarray) -> Pooling:
+        """Measure the centre and the common direction on some texts.
 
         Args:
             encoder: The encoder.
-            ids: Token ids of all texts end to end.
+            ids: Token ids of these texts end to end.
             starts: Where each text starts, then `len(ids)`.
-            frequencies: Share of each id among all, `(vocab_size,)`.
-            seed: Of the sample.
+            frequencies: Share of each id among all texts, `(vocab_size,)`.
         """
         weights = (RARE / (RARE + frequencies)).astype(np.float32)
-        texts = np.random.default_rng([seed, 4]).permutation(len(starts) - 1)[:SAMPLE]
-        sample = [ids[starts[text] : starts[text + 1]] for text in texts]
-        vectors = weighted_means(encoder, weights, np.concatenate(sample), np.cumsum([0, *map(len, sample)]))
+        vectors = weighted_means(encoder, weights, ids, starts)
         centre = vectors.mean(axis=0)
         with torch_session():
             _, _, directions = torch.linalg.svd(torch.from_numpy(vectors - centre), full_matrices=False)

@@ -6,7 +6,7 @@ nominal speed, so the same seed gives the same encoder on a fast and on a slow d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +14,20 @@ import numpy as np
 from minent import artifacts
 from minent.encoders.batches import check_rows, cut
 from minent.encoders.distributed import Group, join
-from minent.encoders.evaluation import evaluate, unigram_of
+from minent.encoders.evaluation import evaluate, log_shares
 from minent.encoders.hardware import autocast, device_of
+from minent.encoders.packing import Windows
 from minent.encoders.plan import PretrainConfig
-from minent.encoders.pooling import Pooling
+from minent.encoders.pooling import SAMPLE, Pooling
 from minent.encoders.pretrained import PretrainedEncoder
 from minent.encoders.session import torch_session
 from minent.encoders.skeleton import EncoderConfig
 from minent.encoders.training import Run
 from minent.errors import InputError
 from minent.runtime import Reporter, silent
+
+WHOLE = ""  # the held-out part of all sources together
+RUN = 32  # texts that are held out together: the neighbour of a text says much of it
 
 
 def pretrain(
@@ -34,8 +38,10 @@ def pretrain(
     *,
     initial: np.ndarray | None = None,
     piece_bytes: np.ndarray | None = None,
+    sources: Mapping[str, int] | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
+    pause_after: float | None = None,
     progress: Reporter = silent,
 ) -> PretrainedEncoder:
     """Train an encoder to fill in hidden tokens of the given texts, or to say the next one if it is causal.
@@ -45,22 +51,27 @@ def pretrain(
     every batch, step together, and all return the same encoder; two of them step exactly as one does.
 
     Args:
-        ids: Token ids of all texts end to end, each in `[0, vocab_size)`.
+        ids: Token ids of all texts end to end, each in `[0, vocab_size)`; an array that is mapped from a file is read
+            a little at a time.
         starts: Where each text starts, then `len(ids)`.
         encoder_config: The shape.
         pretrain_config: How long and how to train; None for the defaults.
         initial: Word vectors, float `(vocab_size, dim)`, that the embedding starts from, rescaled to a standard
             deviation of 0.02. The start matters more than anything else at this size.
         piece_bytes: Bytes of each id, `(vocab_size,)`: losses are then reported in bits per byte, else per token.
+        sources: How many of the texts come from where, in their order. Then the held-out texts are runs of neighbours
+            of every source, and `facts["sources"]` has a loss for each.
         checkpoint: A folder that takes the state of training every `checkpoint_seconds`, at Ctrl-C and at the end.
         resume: Go on from `checkpoint` where it holds one, to exactly the result of a run that was never stopped.
+        pause_after: Seconds after which this call ends at the next step, its state in `checkpoint`.
         progress: Called with the step, its loss, and the speed in tokens per second.
 
     Returns:
         The encoder, with its held-out loss in `facts`.
 
     Raises:
-        InputError: No tokens, ids outside the vocabulary, arrays of another shape, or a checkpoint of another run.
+        InputError: No tokens, ids outside the vocabulary, arrays of another shape, sources of another number of texts,
+            or a checkpoint of another run.
         ArtifactError: The checkpoint cannot be written or read.
 
     Source:
@@ -74,53 +85,100 @@ def pretrain(
         (2, (10, 16))
     """
     config = pretrain_config or PretrainConfig()
-    ids, starts = check_rows(ids, starts, encoder_config.vocab_size)
+    ids, starts = check_rows(ids, starts, encoder_config.vocab_size, as_they_are=True)
     _check(ids, encoder_config, config, initial, piece_bytes)
+    _check_sources(sources, len(starts) - 1)
     inputs = {"texts": artifacts.digest_arrays(ids, starts)}
     if initial is not None:
         inputs["initial"] = artifacts.digest_arrays(initial)
-    train, held = _split(starts, encoder_config, config)
-    text, held_text = train.take(ids), held.take(ids)
-    unigram = unigram_of(text[0], encoder_config.vocab_size)
+    train, held = held_out(starts, sources, encoder_config, config)
+    unigram = _unigram(ids, train, encoder_config.vocab_size)
     folder = Path(checkpoint) if checkpoint is not None else None
     device = device_of(config.device)
     autocast(config.precision, device)  # refuses what the device has not, before any work
     group = join(device)
     _check_group(group, config)
     with torch_session(config.seed) as parallel:
-        run = Run.start(unigram, encoder_config, config, len(text[0]), initial, inputs, group, piece_bytes)
+        run = Run.start(unigram, encoder_config, config, train.tokens, initial, inputs, group, piece_bytes)
         if resume and folder is not None and folder.is_dir():
             run.restore(folder)
-        run.train(text, folder, parallel, progress)
-    facts = run.facts() | {"texts": len(starts) - 1, "train_tokens": len(text[0])}
-    encoder = run.result()
-    facts["held_out"] = evaluate(encoder, *held_text, unigram, piece_bytes, config.seed)
-    pooling = Pooling.fit(encoder, *text, np.exp(unigram), config.seed)
+        run.train(ids, train, folder, parallel, progress, pause_after)
+        encoder = run.result()
+    facts = run.facts() | {"texts": len(starts) - 1, "train_tokens": train.tokens}
+    found = {
+        name: evaluate(encoder, *part.take(ids), unigram, piece_bytes, config.seed, config.separate_documents)
+        for name, part in held.items()
+    }
+    facts["held_out"] = found.pop(WHOLE)
+    if sources is not None:
+        facts["sources"] = found
+    pooling = Pooling.fit(encoder, *_sample(train, config.seed).take(ids), np.exp(unigram))
     return PretrainedEncoder(encoder, pooling, config, facts, run.measured(), inputs)
 
 
-@dataclass(frozen=True)
-class _Windows:
-    """Some windows of the texts: none is longer than a row can hold behind its prompt."""
+def held_out(
+    starts: np.ndarray, sources: Mapping[str, int] | None, encoder: EncoderConfig, config: PretrainConfig
+) -> tuple[Windows, dict[str, Windows]]:
+    """Cut texts into windows that a row can hold behind its prompt, and keep a share of them from training.
 
-    begins: np.ndarray
-    lengths: np.ndarray
+    Args:
+        starts: Where each text starts, then the number of ids.
+        sources: How many of the texts come from where; then runs of `RUN` texts are kept, else single windows.
+        encoder: The shape.
+        config: The share and the seed.
 
-    def take(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The ids of these windows end to end, and their starts."""
-        starts = np.concatenate([[0], np.cumsum(self.lengths)])
-        shift = np.repeat(self.begins - starts[:-1], self.lengths)
-        return ids[np.arange(starts[-1]) + shift], starts
+    Returns:
+        The windows to train on, and those kept, by source and together (under `WHOLE`).
+
+    Example:
+        >>> shape, plan = EncoderConfig(vocab_size=9), PretrainConfig(held_out=0.5)
+        >>> train, kept = held_out(np.arange(0, 2001, 10), {"en": 120, "zh": 80}, shape, plan)
+        >>> len(train), {name: len(windows) for name, windows in kept.items()}
+        (96, {'': 104, 'en': 56, 'zh': 48})
+    """
+    cuts, owners = cut(starts, max(1, encoder.max_length - config.prompt_length - 2))
+    windows, rng = Windows(cuts[:-1], np.diff(cuts)), np.random.default_rng([config.seed, 1])
+    counts = {WHOLE: len(starts) - 1} if sources is None else dict(sources)
+    source = np.repeat(np.arange(len(counts)), list(counts.values()))[owners]
+    runs = np.arange(len(windows)) if sources is None else _runs(owners, source)
+    held = np.zeros(len(windows), dtype=bool)
+    for number in range(len(counts)):
+        inside = source == number
+        own = np.unique(runs[inside])
+        chosen = rng.permutation(len(own))[: min(round(config.held_out * len(own)), len(own) - 1)]  # one is left
+        held |= np.isin(runs, own[chosen]) & inside
+    kept = {name: windows[held & (source == number)] for number, name in enumerate(counts)}
+    mixed = np.flatnonzero(held)
+    if sources is not None:  # all sources have their share of the first tokens, which alone are read
+        mixed = mixed[rng.permutation(len(mixed))]
+    return windows[~held], {WHOLE: windows[mixed]} | {name: part for name, part in kept.items() if name != WHOLE}
 
 
-def _split(starts: np.ndarray, encoder: EncoderConfig, config: PretrainConfig) -> tuple[_Windows, _Windows]:
-    room = max(1, encoder.max_length - config.prompt_length - 2)
-    windows, _ = cut(starts, room)
-    lengths, order = np.diff(windows), np.random.default_rng([config.seed, 1]).permutation(len(windows) - 1)
-    held = np.zeros(len(lengths), dtype=bool)
-    held[order[: min(round(config.held_out * len(lengths)), len(lengths) - 1)]] = True  # one is left to train on
-    train, kept = (_Windows(windows[:-1][chosen], lengths[chosen]) for chosen in (~held, held))
-    return train, kept
+def _runs(owners: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """A number for each run of neighbouring texts of one source."""
+    first = np.searchsorted(source, source)  # the first window of the same source
+    return owners[first] + (owners - owners[first]) // RUN * RUN
+
+
+def _unigram(ids: np.ndarray, windows: Windows, vocab_size: int) -> np.ndarray:
+    counts = np.zeros(vocab_size)
+    for part in windows.blocks():
+        counts += np.bincount(part.take(ids)[0], minlength=vocab_size)
+    return log_shares(counts)
+
+
+def _sample(windows: Windows, seed: int) -> Windows:
+    return windows[np.random.default_rng([seed, 4]).permutation(len(windows))[:SAMPLE]]
+
+
+def _check_sources(sources: Mapping[str, int] | None, texts: int) -> None:
+    if sources is None:
+        return
+    if WHOLE in sources or min(sources.values(), default=0) < 1 or sum(sources.values()) != texts:
+        raise InputError(
+            f"sources is {dict(sources)}, and there are {texts} texts; it takes a number of texts for each name, in "
+            f"their order, which together are all of them."
+        )
 
 
 def _check_group(group: Group, config: PretrainConfig) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from minent import artifacts
-from minent.encoders import masking
+from minent.encoders import masking, packing
+from minent.encoders.ahead import ahead
 from minent.encoders.distributed import Group
 from minent.encoders.evaluation import masked_losses
 from minent.encoders.hardware import autocast, device_of
@@ -26,6 +27,7 @@ from minent.encoders.skeleton import EMBEDDING_STD, Encoder, EncoderConfig
 from minent.errors import InputError
 from minent.runtime import Progress, Reporter
 
+Task = tuple[masking.Masked, int]  # a batch, and the seed of the draws that torch makes for it
 GUARD = 1.5  # the clock stops a planned run at this multiple of its budget
 CURVE_POINTS = 50
 CHECKPOINT = "encoder-checkpoint"
@@ -46,6 +48,7 @@ class Run:
     average: Encoder | None = None
     step: int = 0
     losses: list[float] = field(default_factory=list)
+    sizes: list[float] = field(default_factory=list)
     seconds: float = 0.0
     stopped: str = ""
 
@@ -69,6 +72,7 @@ class Run:
                 encoder.embedding.weight[: len(vectors)] = vectors * (EMBEDDING_STD / vectors.std().clamp_min(1e-12))
             encoder.output_bias.copy_(torch.from_numpy(unigram))
         encoder.to(device_of(config.device))
+        encoder.recompute = config.recompute
         weights = list(encoder.parameters())
         groups = [
             {"params": [weight for weight in weights if weight.ndim > 1], "weight_decay": config.weight_decay},
@@ -76,6 +80,9 @@ class Run:
         ]
         optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)
         average = copy.deepcopy(encoder).requires_grad_(False) if config.ema_decay else None
+        if config.compile:
+            for block in encoder.blocks:
+                block.compile()
         steps = planned_steps(encoder_config, config, tokens)
         return cls(encoder, optimiser, config, steps, inputs, group or Group(), piece_bytes, average)
 
@@ -85,21 +92,29 @@ class Run:
         return self.encoder.embedding.weight.device
 
     def train(
-        self, text: tuple[np.ndarray, np.ndarray], checkpoint: Path | None, parallel: Map, progress: Reporter
+        self,
+        ids: np.ndarray,
+        windows: packing.Windows,
+        checkpoint: Path | None,
+        parallel: Map,
+        progress: Reporter,
+        pause_after: float | None = None,
     ) -> None:
-        """Go on from the present step to the last one, to Ctrl-C, or to the end of the clock."""
-        shape, config = self.encoder.config, self.config
-        prompted = 0.0 if shape.causal else config.prompt_share  # its mask token would ask for what no causal one says
-        rows = masking.rows_of(*text, shape, slots=config.prompt_length, share=prompted, seed=config.seed)
-        batches = islice(masking.batches_of(rows, config.batch_size), self.step, self.steps)
+        """Go on from the present step to the last one, to Ctrl-C, to a pause, or to the end of the clock."""
+        config = self.config
+        tasks = self.tasks(ids, windows)
+        if self.device.type != "cpu":
+            tasks = ahead(tasks)
         checkpoint = checkpoint if self.group.rank == 0 else None
         started = saved = time.monotonic()
         before, first, whole = self.seconds, self.step, True
+        guarded = config.steps is None and config.budget_tokens is None
+        guard = GUARD * config.budget_seconds if guarded else None
         self.encoder.train()
         try:
-            for batch in batches:
+            for task in tasks:
                 whole = False  # until the step is made: half of one must not be saved
-                bits = self.update(*batch, parallel)
+                bits = self.update(task, parallel)
                 whole = True
                 seconds = time.monotonic() - started
                 self.seconds = before + seconds
@@ -107,44 +122,71 @@ class Run:
                     self.save(checkpoint)
                     saved = time.monotonic()
                 if self.group.rank == 0:
-                    rate = (self.step - first) * batch[0].size / max(seconds, 1e-9)
+                    rate = (self.step - first) * task[0].inputs.size / max(seconds, 1e-9)
                     note = f"{bits:.2f} bits per {self.unit}, {rate:,.0f} tokens/s"
                     progress(Progress(STAGE, self.step, self.steps, "steps", note))
-                if config.steps is None and config.budget_tokens is None and self.step < self.steps:
-                    late = seconds > GUARD * config.budget_seconds
-                    if self.group.any(late, self.device) if self.group.size > 1 else late:
-                        self.stopped = f"stopped by the clock after {self.step} of {self.steps} steps"
-                        break
+                if self.step < self.steps and self._over(seconds, pause_after):
+                    self.stopped = f"paused after {self.step} of {self.steps} steps"
+                    break
+                if self.step < self.steps and self._over(seconds, guard):
+                    self.stopped = f"stopped by the clock after {self.step} of {self.steps} steps"
+                    break
         except KeyboardInterrupt:
             self.stopped = f"stopped by the user after {self.step} of {self.steps} steps"
+        finally:
+            tasks.close()
         self.optimiser.zero_grad()
         if checkpoint is not None and whole:
             self.save(checkpoint)
+
+    def _over(self, seconds: float, limit: float | None) -> bool:
+        """Whether a limit of time is reached, in any process: all of them stop at the same step."""
+        if limit is None:
+            return False
+        return self.group.any(seconds > limit, self.device) if self.group.size > 1 else seconds > limit
+
+    def tasks(self, ids: np.ndarray, windows: packing.Windows) -> Generator[Task, None, None]:
+        """The batches from the present step to the last one; every draw follows from the seed and the step."""
+        config, shape = self.config, self.encoder.config
+        prompted = 0.0 if shape.causal else config.prompt_share  # its mask token would ask for what no causal one says
+        rows = packing.rows_of(
+            ids,
+            windows,
+            shape,
+            slots=config.prompt_length,
+            share=prompted,
+            seed=config.seed,
+            first_row=self.step * config.batch_size,
+        )
+        for step, (packed, required, documents) in zip(
+            range(self.step, self.steps), packing.batches_of(rows, config.batch_size)
+        ):
+            rng = np.random.default_rng([config.seed, 2, step])
+            draws = int(rng.integers(2**62))
+            segments = documents if config.separate_documents else None
+            if shape.causal:
+                yield masking.follow(packed, segments), draws
+            else:
+                rate = config.mask_rate + (config.final_mask_rate - config.mask_rate) * step / self.steps
+                yield masking.hide(packed, required, shape, rate, rng, config.longest_span, segments), draws
 
     @property
     def unit(self) -> str:
         """What the loss is counted by."""
         return "token" if self.piece_bytes is None else "byte"
 
-    def update(self, ids: np.ndarray, required: np.ndarray, parallel: Map) -> float:
-        """Make one step and return its loss in bits per unit; every draw follows from the seed and the step."""
-        config, shape, done = self.config, self.encoder.config, self.step / self.steps
-        rng = np.random.default_rng([config.seed, 2, self.step])
-        draws = int(rng.integers(2**62))
-        if shape.causal:
-            batch = masking.follow(ids)
-        else:
-            rate = config.mask_rate + (config.final_mask_rate - config.mask_rate) * done
-            batch = masking.hide(ids, required, shape, rate, rng, config.longest_span)
+    def update(self, task: Task, parallel: Map) -> float:
+        """Make one step and return its loss in bits per unit."""
         for group in self.optimiser.param_groups:
-            group["lr"] = config.learning_rate * _schedule(self.step, self.steps, config.warmup)
-        loss = self.differentiate(batch, draws, parallel)
+            group["lr"] = self.config.learning_rate * _schedule(self.step, self.steps, self.config.warmup)
+        loss = self.differentiate(*task, parallel)
         torch.nn.utils.clip_grad_norm_(self.encoder.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
         self.losses.append(loss)
         self.follow_average()
-        size = 1.0 if self.piece_bytes is None else float(np.mean(self.piece_bytes[batch.targets])) if loss else 1.0
+        size = 1.0 if self.piece_bytes is None else float(np.mean(self.piece_bytes[task[0].targets])) if loss else 1.0
+        self.sizes.append(size)
         return loss / (np.log(2) * max(size, 1e-9))
 
     def differentiate(self, batch: masking.Masked, draws: int, parallel: Map) -> float:
@@ -160,7 +202,8 @@ class Run:
 
         statistics = MIXERS[self.encoder.config.mixer].keeps_statistics
         alone = dropout or statistics or self.device.type != "cpu"  # one generator, running statistics, one GPU
-        shards = SHARDS if SHARDS % self.group.size == 0 else self.group.size
+        whole = self.device.type != "cpu" or SHARDS % self.group.size  # a GPU takes all of its share at once
+        shards = self.group.size if whole else SHARDS
         own = self.group.own(list(enumerate(batch.split(shards))))
         weights = list(self.encoder.parameters())
         loss = torch.tensor(backward(map if alone else parallel, weights, share, own), device=self.device)
@@ -176,30 +219,33 @@ class Run:
         if self.average is None:
             return
         rate = 1 - min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
-        for mean, weight in zip(self.average.parameters(), self.encoder.parameters()):
-            mean.lerp_(weight, rate)
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.encoder.parameters()), rate)
         for kept, value in zip(self.average.buffers(), self.encoder.buffers()):
             kept.copy_(value)
 
     def result(self) -> Encoder:
-        """The encoder that was learnt, in evaluation mode, in the memory of the processor."""
-        return (self.average or self.encoder).requires_grad_(True).eval().cpu()
+        """The encoder that was learnt, in evaluation mode, in the memory of the processor, nothing in it compiled."""
+        learnt = Encoder(self.encoder.config)
+        learnt.load_state_dict((self.average or self.encoder).state_dict())
+        return learnt.eval()
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint: weights, their average, both moments of the optimiser, the step and the losses so far."""
         config = {"encoder": self.encoder.config, "pretrain": self.config}
-        with artifacts.writing(folder, kind=CHECKPOINT, format=1, config=config, overwrite=True) as draft:
+        with artifacts.writing(folder, kind=CHECKPOINT, format=2, config=config, overwrite=True) as draft:
             artifacts.save_arrays(draft.path / "weights.safetensors", weights_of(self.encoder))
             artifacts.save_arrays(draft.path / "optimiser.safetensors", self.moments())
             if self.average is not None:
                 artifacts.save_arrays(draft.path / "average.safetensors", weights_of(self.average))
-            draft.facts.update(step=self.step, losses=self.losses)
+            history = {"losses": np.array(self.losses), "sizes": np.array(self.sizes)}
+            artifacts.save_arrays(draft.path / "history.safetensors", history)
+            draft.facts.update(step=self.step)
             draft.measured.update(seconds=self.seconds)
             draft.inputs.update(self.inputs)
 
     def restore(self, folder: Path) -> None:
         """Take over the state of a checkpoint of this very run."""
-        manifest = artifacts.read_manifest(folder, kind=CHECKPOINT, format=1)
+        manifest = artifacts.read_manifest(folder, kind=CHECKPOINT, format=2)
         ours = artifacts.plain({"encoder": self.encoder.config, "pretrain": asdict(self.config)})
         if manifest.config != ours or manifest.inputs != self.inputs:
             cause = "other texts or vectors" if manifest.config == ours else "another config"
@@ -208,7 +254,9 @@ class Run:
         if self.average is not None:
             load_weights(self.average, artifacts.load_arrays(folder / "average.safetensors"))
         self.load_moments(artifacts.load_arrays(folder / "optimiser.safetensors"))
-        self.step, self.losses = manifest.facts["step"], manifest.facts["losses"]
+        history = artifacts.load_arrays(folder / "history.safetensors")
+        self.losses, self.sizes = history["losses"].tolist(), history["sizes"].tolist()
+        self.step = manifest.facts["step"]
         self.seconds = manifest.measured["seconds"]
 
     def moments(self) -> dict[str, np.ndarray]:
@@ -229,8 +277,13 @@ class Run:
     def facts(self) -> dict[str, Any]:
         """What a report may draw of this run."""
         width = max(1, -(-len(self.losses) // CURVE_POINTS))
+        bits = np.array(self.losses) / (np.log(2) * np.maximum(self.sizes, 1e-9))
         curve = [
-            {"step": begin + len(part), "loss": round(float(np.mean(part)), 4)}
+            {
+                "step": begin + len(part),
+                "loss": round(float(np.mean(part)), 4),
+                "bits": round(float(np.mean(bits[begin : begin + len(part)])), 4),
+            }
             for begin, part in ((i, self.losses[i : i + width]) for i in range(0, len(self.losses), width))
         ]
         return {
