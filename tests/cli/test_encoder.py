@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from minent import samples
+from minent import corpus, samples
 from minent.artifacts import read_manifest
 from tests.cli.terminal import run
 
@@ -69,3 +71,119 @@ def test_vectors_of_words_are_refused_with_the_cure(tokenizer_folder, tmp_path):
     assert refused.err.count("\n") == 1
     assert "holds vectors of words" in refused.err
     assert "--units pieces" in refused.err
+
+
+# --- recipes ----------------------------------------------------------------------------------------------------------
+
+RECIPE = """
+name = "tiny"
+[text]
+passage_bytes = 90
+[tokenizer]
+vocab_size = 500
+[vectors]
+tokens = 3000
+window = 3
+[encoder]
+dim = 16
+layers = 1
+heads = 2
+max_length = 32
+[pretrain]
+steps = 12
+batch_size = 4
+held_out = 0.3
+checkpoint_seconds = 0
+separate_documents = true
+[sources.one]
+text = "reviews"
+licence = "CC BY 4.0"
+[card]
+cloze = ["the film is {mask}"]
+words = ["film"]
+"""
+
+
+@pytest.fixture(scope="module", name="place")
+def _place(tmp_path_factory):
+    place = tmp_path_factory.mktemp("recipe")
+    (place / "tiny.toml").write_text(RECIPE)
+    for name, number in (("one", 0), ("two", 1)):
+        texts = corpus.read_texts(SAMPLE / f"train-{number}.jsonl")
+        (place / f"{name}.txt").write_text("\n".join(texts) + "\n\nsaid in both of the files here\n")
+    return place
+
+
+def follow(place, *more, output="made"):
+    return run("encoder", "pretrain", place / "one.txt", place / "two.txt", "--config", place / "tiny.toml",
+               "-o", place / output, *more)  # fmt: skip
+
+
+def test_a_recipe_makes_all_and_in_pieces_the_same(place):
+    whole = follow(place, output="whole")
+    assert (whole.code, whole.err) == (0, "")
+    assert not (place / "whole.partial").exists()
+    assert [line.partition(":")[0] for line in whole.out.splitlines()[1:]] == ["one", "two"]
+    tried = follow(place, "--trial", 60)
+    assert tried.code == 0
+    assert "tokens/s" in tried.out
+    assert "the whole run: 12 steps" in tried.out
+    assert not (place / "made").exists()
+    first = follow(place, "--resume", "--pause-after", 0)
+    assert (first.code, "paused after 1 of 12 steps" in first.out) == (0, True)
+    assert read_manifest(place / "made").facts["steps"] == 1  # what was learnt so far is there too
+    assert follow(place, "--resume").code == 0
+    assert not (place / "made.partial").exists()
+    assert read_manifest(place / "made").digest == read_manifest(place / "whole").digest
+    facts = read_manifest(place / "whole").facts
+    assert set(facts["sources"]) == {"one", "two"}
+    told = json.loads((place / "whole" / "recipe.json").read_text())["text"]["read"]
+    assert (told["one"]["repeated"], told["two"]["repeated"]) == (0, 1)
+
+
+def test_a_recipe_with_a_tokenizer_and_another_value(place, tokenizer_folder):
+    made = run("encoder", "pretrain", tokenizer_folder, place / "one.txt", "--config", place / "tiny.toml",
+               "-o", place / "other", "--set", "encoder.mixer=attention", "--set", "pretrain.steps=2")  # fmt: skip
+    assert (made.code, made.err) == (0, "")
+    manifest = read_manifest(place / "other")
+    assert manifest.config["encoder"]["mixer"] == "attention"
+    assert manifest.config["encoder"]["vocab_size"] == read_manifest(tokenizer_folder).facts["vocab_size"]
+
+
+def test_resuming_another_recipe_is_refused(place):
+    assert follow(place, "--trial", 0, output="third").code == 0
+    refused = follow(place, "--resume", "--set", "text.passage_bytes=50", output="third")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "leave out --resume to begin anew" in refused.err
+    assert follow(place, "--trial", 0, "--set", "text.passage_bytes=50", output="third").code == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--set", "encoder.dimm=4"], "[encoder] has no key 'dimm'. Did you mean 'dim'?"),
+        (["--set", "encodr.dim=4"], "there is no section 'encodr'"),
+        (["--set", "dim=4"], "it takes section.key=value"),
+        (["--set", "text.passage_bytes=x"], "[text] passage_bytes is 'x'"),
+        (["--set", "sources.one=4"], "[sources] one is 4"),
+        (["--set", "card.words=film"], "it takes lists for 'cloze', 'words'"),
+        (["--set", "encoder.mixer=gmpl"], "Did you mean 'gmlp'?"),
+        (["--set", "encoder.dim=wide"], "tiny.toml: [encoder] "),
+        (["--set", "pretrain.batch_size=0"], "[pretrain] batch_size is 0"),
+        (["--dim", 4], "--dim stands beside --config; write --set encoder.dim=... instead."),
+    ],
+)
+def test_a_wrong_recipe_costs_one_line(place, more, message):
+    refused = follow(place, *more, output="wrong")
+    assert not (place / "wrong.partial").exists()
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert message in refused.err
+
+
+def test_without_a_tokenizer_or_a_recipe_nothing_can_be_done(place):
+    refused = run("encoder", "pretrain", place / "one.txt", "-o", place / "wrong")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "or give a recipe with --config" in refused.err
+    twice = run("encoder", "pretrain", place / "one.txt", place / "one.txt", "--config", place / "tiny.toml",
+                "-o", place / "wrong")  # fmt: skip
+    assert "each of another name" in twice.err

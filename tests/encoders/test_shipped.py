@@ -36,7 +36,7 @@ def _made(tokenizer: Tokenizer) -> PretrainedEncoder:
 def _home(tmp_path: Path, made: PretrainedEncoder, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MINENT_MODELS", str(tmp_path / "models"))
     monkeypatch.chdir(tmp_path)
-    made.quantised("int8").save(tmp_path / "models" / "small", tokenizer=tokenizer, texts={"README.md": "# small\n"})
+    made.quantised("int8").save(tmp_path / "models" / "small", tokenizer=tokenizer, files={"README.md": b"# small\n"})
     return tmp_path
 
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from minent.cli import options, progress
+from minent.cli import options, progress, work
+from minent.cli.recipe import read_recipe
 from minent.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from minent.tokenizer import Tokenizer
+    from minent.cli import pretraining
+    from minent.encoders import PretrainedEncoder
 
+SHAPE = ("mixer", "variant", "causal", "dim", "layers", "max_length")
+PLAN = ("budget_seconds", "budget_tokens", "steps", "precision", "device", "seed")
 app = typer.Typer(help="Pretrain a small encoder on raw text.", rich_markup_mode=None)
 
 Pieces = Annotated[str, typer.Argument(metavar="TOKENIZER", help="The tokenizer of its ids.", show_default=False)]
@@ -23,9 +28,27 @@ Pieces = Annotated[str, typer.Argument(metavar="TOKENIZER", help="The tokenizer 
 
 @app.command()
 def pretrain(
-    pieces: Pieces,
-    files: options.Files,
+    context: typer.Context,
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[TOKENIZER] FILE...", help="A tokenizer's folder, then texts; '-' is stdin.", show_default=False
+        ),
+    ],
     output: options.Output,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="A recipe in TOML; it makes a tokenizer too, if none is given."),
+    ] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe: encoder.dim=256.")
+    ] = None,
+    trial: Annotated[
+        float | None, typer.Option(metavar="S", help="With --config: train so long, say what the whole run takes.")
+    ] = None,
+    pause_after: Annotated[
+        float | None, typer.Option(metavar="S", help="Train so long, keep what --resume needs, and end.")
+    ] = None,
     vectors: Annotated[
         str | None, typer.Option(metavar="DIR", help="Vectors trained with --units pieces, to start from.")
     ] = None,
@@ -56,21 +79,32 @@ def pretrain(
 
     Under torchrun the processes share each batch; the first one writes the folder.
     """
-    options.check_output(output, overwrite)
+    options.check_output(output, overwrite or (resume and config is not None))
     from minent import encoders
+    from minent.cli import pretraining
     from minent.tokenizer import Tokenizer
-    from minent.vectors import Vectors
 
-    known = Tokenizer.load(pieces)
-    initial = None
-    if vectors is not None:
-        learnt = Vectors.load(vectors)
-        if learnt.lexicon is not None and learnt.lexicon.is_cut:
-            raise InputError(
-                f"{vectors}: holds vectors of words, but an encoder starts from those of its tokenizer's pieces. "
-                f"Train them with 'minent vectors train --units pieces'."
-            )
-        initial = learnt.matrix
+    known = Tokenizer.load(files[0]) if Path(files[0]).is_dir() else None
+    files = files if known is None else files[1:]
+    if config is not None:
+        _refuse_beside_recipe(context)
+        recipe = read_recipe(config, changes or ())
+        sources = {}
+        for file in files:
+            name = pretraining.source_of(file)
+            if file == "-" or name in sources:
+                raise InputError(f"{file}: a recipe takes files, each of another name up to its first dot.")
+            sources[name] = options.read(file, text_column, encoding, encoding_errors, format)
+        with progress.bars() as report:
+            road = pretraining.Road(recipe, sources, output.with_name(f"{output.name}.partial"), report, known)
+            _follow(road, output, resume=resume, trial=trial, pause_after=pause_after)
+        return
+    if known is None or not files:
+        raise InputError(
+            f"{files[0] if files else output}: the first argument is to be a tokenizer's folder and the others texts. "
+            f"Make one with 'minent tokenizer train', or give a recipe with --config."
+        )
+    initial = None if vectors is None else _piece_vectors(vectors)
     width = dim or (128 if initial is None else int(initial.shape[1]))
     shape = encoders.EncoderConfig(
         mixer=mixer,
@@ -98,16 +132,87 @@ def pretrain(
             shape,
             plan,
             initial=initial,
-            piece_bytes=_piece_bytes(known),
+            piece_bytes=pretraining.piece_bytes(known),
             checkpoint=checkpoint,
             resume=resume,
+            pause_after=pause_after,
             progress=report,
         )
-    if int(os.environ.get("RANK", "0")):
+    if not _is_first():
         return  # torchrun's other processes hold the same encoder
-    trained.save(output, overwrite=overwrite)
+    if _paused(trained, checkpoint):
+        return
+    trained.save(output, overwrite=overwrite, tokenizer=known)
     shutil.rmtree(checkpoint, ignore_errors=True)
     print(f"{output}: {trained.facts['steps']:,} steps, {_sentence(trained.facts['held_out'])}")
+
+
+def _follow(
+    road: pretraining.Road, output: Path, *, resume: bool, trial: float | None, pause_after: float | None
+) -> None:
+    """Follow a recipe: a trial, a part of the run, or all of it."""
+    from minent.cli import pretraining
+
+    if _is_first():
+        if not resume:
+            work.clear(road.folder, pretraining.STAGES)
+        road.open()
+        road.vectors()
+    pretraining.wait_for(road.folder / "vectors", _is_first())
+    if trial is not None:
+        watched = pretraining.Trial()
+        trained = road.pretrain(resume=False, pause_after=trial, trial=watched)
+        if _is_first():
+            print("\n".join(watched.sentences(trained, trained.facts["train_tokens"])))
+            _print_sources(trained)
+            print(f"{road.folder}: what --resume begins with")
+        return
+    trained = road.pretrain(resume=resume, pause_after=pause_after)
+    if not _is_first():
+        return
+    trained.save(output, overwrite=True, tokenizer=road.tokenizer(), files=road.files_beside(trained))
+    if not _paused(trained, road.folder):
+        work.clear(road.folder, pretraining.STAGES)
+    print(f"{output}: {trained.facts['steps']:,} steps, {_sentence(trained.facts['held_out'])}")
+    _print_sources(trained)
+
+
+def _print_sources(trained: PretrainedEncoder) -> None:
+    for name, found in trained.facts["sources"].items():
+        print(f"{name}: {_sentence(found)}")
+
+
+def _paused(trained: PretrainedEncoder, folder: Path) -> bool:
+    """Say that a run is not at its end, if it is not."""
+    if not trained.facts["stopped"].startswith("paused"):
+        return False
+    print(f"{trained.facts['stopped']}; {folder} holds what --resume goes on from")
+    return True
+
+
+def _is_first() -> bool:
+    """Whether this process writes: it is alone, or the first of torchrun's."""
+    return not int(os.environ.get("RANK", "0"))
+
+
+def _refuse_beside_recipe(context: typer.Context) -> None:
+    for name in (*SHAPE, *PLAN):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            section, flag = "encoder" if name in SHAPE else "pretrain", name.replace("_", "-")
+            raise InputError(f"--{flag} stands beside --config; write --set {section}.{name}=... instead.")
+
+
+def _piece_vectors(folder: str) -> np.ndarray:
+    from minent.vectors import Vectors
+
+    learnt = Vectors.load(folder)
+    if learnt.lexicon is not None and learnt.lexicon.is_cut:
+        raise InputError(
+            f"{folder}: holds vectors of words, but an encoder starts from those of its tokenizer's pieces. "
+            f"Train them with 'minent vectors train --units pieces'."
+        )
+    return learnt.matrix
 
 
 @app.command()
@@ -124,6 +229,7 @@ def evaluate(
     """Print the loss on other texts, next to that of their frequencies: 15 % hidden, or each next token if causal."""
     import numpy as np
 
+    from minent.cli import pretraining
     from minent.encoders import PretrainedEncoder
     from minent.encoders.pretrain import evaluate as measure
     from minent.tokenizer import Tokenizer
@@ -137,13 +243,7 @@ def evaluate(
     ids, starts = known.encode_arrays(options.read(files, text_column, encoding, encoding_errors, format))
     counts = np.bincount(ids, minlength=known.vocab_size) + 1.0
     unigram = np.log(counts / counts.sum()).astype(np.float32)
-    print(_sentence(measure(trained.encoder, ids, starts, unigram, _piece_bytes(known), seed)))
-
-
-def _piece_bytes(known: Tokenizer) -> np.ndarray:
-    import numpy as np
-
-    return np.array([len(known.id_to_piece(id)) for id in range(known.vocab_size)], dtype=np.int64)
+    print(_sentence(measure(trained.encoder, ids, starts, unigram, pretraining.piece_bytes(known), seed)))
 
 
 def _sentence(held_out: dict | None) -> str:

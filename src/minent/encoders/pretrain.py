@@ -92,7 +92,7 @@ def pretrain(
     if initial is not None:
         inputs["initial"] = artifacts.digest_arrays(initial)
     train, held = held_out(starts, sources, encoder_config, config)
-    unigram = _unigram(ids, train, encoder_config.vocab_size)
+    unigram = unigram_of_windows(ids, train, encoder_config.vocab_size)
     folder = Path(checkpoint) if checkpoint is not None else None
     device = device_of(config.device)
     autocast(config.precision, device)  # refuses what the device has not, before any work
@@ -160,7 +160,8 @@ def _runs(owners: np.ndarray, source: np.ndarray) -> np.ndarray:
     return owners[first] + (owners - owners[first]) // RUN * RUN
 
 
-def _unigram(ids: np.ndarray, windows: Windows, vocab_size: int) -> np.ndarray:
+def unigram_of_windows(ids: np.ndarray, windows: Windows, vocab_size: int) -> np.ndarray:
+    """Log-probabilities of single ids in some windows, each seen once more than it was."""
     counts = np.zeros(vocab_size)
     for part in windows.blocks():
         counts += np.bincount(part.take(ids)[0], minlength=vocab_size)

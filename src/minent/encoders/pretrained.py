@@ -106,7 +106,7 @@ class PretrainedEncoder:
         *,
         overwrite: bool = False,
         tokenizer: Saves | None = None,
-        texts: Mapping[str, str] | None = None,
+        files: Mapping[str, bytes] | None = None,
     ) -> None:
         """Write the encoder as a folder of kind `"encoder"`.
 
@@ -114,7 +114,7 @@ class PretrainedEncoder:
             folder: The target.
             overwrite: Replace an artifact that is there.
             tokenizer: What makes its ids; it is saved inside, and the folder is then a backbone by itself.
-            texts: Other files for people to read, such as a model card: text by file name.
+            files: Other files of the folder, such as a model card: contents by name.
 
         Raises:
             ArtifactError: See `minent.artifacts.writing`.
@@ -128,8 +128,8 @@ class PretrainedEncoder:
             artifacts.save_arrays(draft.path / "pooling.safetensors", vars(self.pooling))
             if tokenizer is not None:
                 tokenizer.save(draft.path / TOKENIZER)
-            for name, text in (texts or {}).items():
-                (draft.path / name).write_text(text, encoding="utf-8")
+            for name, content in (files or {}).items():
+                (draft.path / name).write_bytes(content)
             draft.facts.update(self.facts)
             draft.measured.update(self.measured)
             draft.inputs.update(self.inputs)

@@ -296,9 +296,13 @@ class Run:
         }
 
     def measured(self) -> dict[str, Any]:
-        """Seconds, and tokens per second."""
+        """Seconds, tokens per second, where; and what a GPU's memory had to hold."""
         tokens = self.step * self.config.batch_size * self.encoder.config.max_length
-        return {"seconds": self.seconds, "tokens_per_second": tokens / max(self.seconds, 1e-9)}
+        found = {"seconds": self.seconds, "tokens_per_second": tokens / max(self.seconds, 1e-9), "device": "cpu"}
+        if self.device.type == "cuda":
+            found["device"] = torch.cuda.get_device_name(self.device)
+            found["peak_bytes"] = torch.cuda.max_memory_allocated(self.device)
+        return found
 
 
 def _schedule(step: int, steps: int, warmup: float) -> float:
