@@ -16,6 +16,23 @@ def scatter(table: np.ndarray, prompts: np.ndarray, ids: np.ndarray, mask_id: in
     return embeddings
 
 
-def mean_token_score(hidden: np.ndarray, table: np.ndarray, tokens: list[int]) -> float:
+def mean_token_score(hidden: np.ndarray, table: np.ndarray, bias: np.ndarray, tokens: list[int]) -> float:
     """The score of a class: the mean over its words' tokens of the tied output's score."""
-    return float(np.mean([hidden @ table[token] for token in tokens]))
+    return float(np.mean([hidden @ table[token] + bias[token] for token in tokens]))
+
+
+def piece_score(logits: np.ndarray, tokens: list[int]) -> float:
+    """The mean log-probability of tokens, the first at the first mask, and so on."""
+    total = 0.0
+    for place, token in enumerate(tokens):
+        total += logits[place, token] - np.log(np.exp(logits[place]).sum())
+    return float(total / len(tokens))
+
+
+def divergence_both_ways(first: np.ndarray, second: np.ndarray) -> float:
+    """Half of the two Kullback-Leibler divergences between rows of scores, averaged over the rows."""
+    total = 0.0
+    for one, other in zip(first.astype(np.float64), second.astype(np.float64)):
+        p, q = np.exp(one) / np.exp(one).sum(), np.exp(other) / np.exp(other).sum()
+        total += sum(p * np.log(p / q)) + sum(q * np.log(q / p))
+    return float(total / 2 / len(first))

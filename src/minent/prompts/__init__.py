@@ -16,7 +16,8 @@ kilobytes beside the encoder that it shares with every other task.
     ['low', 'high']
 """
 
-from minent.prompts.backbone import Backbone
+from minent.prompts.backbone import Backbone, load_backbone
+from minent.prompts.ensemble import PromptEnsemble
 from minent.prompts.tuner import PromptTuner
 
-__all__ = ["Backbone", "PromptTuner"]
+__all__ = ["Backbone", "PromptEnsemble", "PromptTuner", "load_backbone"]

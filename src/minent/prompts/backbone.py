@@ -1,15 +1,20 @@
-"""A pretrained encoder and the tokenizer that its ids come from."""
+"""A pretrained model and the tokenizer that its ids come from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from minent.encoders import PretrainedEncoder
 from minent.errors import InputError
+from minent.prompts.body import Body, EncoderBody
+
+TOKENIZER = "tokenizer"  # the folder in a saved encoder that may hold its tokenizer
 
 
 class Encodes(Protocol):
@@ -23,9 +28,41 @@ class Encodes(Protocol):
         """Return the ids of a text."""
 
 
+class AnyBackbone(Protocol):
+    """What prompts are tuned on, whatever it is made of. It is never changed.
+
+    Attributes:
+        name: For people.
+        digest: SHA-256 of the weights: the name by which prompts know it.
+        body: The model.
+        spaces_lead: Whether a word and the space before it are one token.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def body(self) -> Body: ...
+
+    @property
+    def spaces_lead(self) -> bool: ...
+
+    def encode(self, text: str) -> np.ndarray:
+        """Return the ids of a text without any special token, int64."""
+
+    def encode_batch(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Return the ids of each text."""
+
+    def piece(self, token: int) -> str:
+        """Return what an id says, as text."""
+
+
 @dataclass(frozen=True)
 class Backbone:
-    """What prompts are tuned on. It is never changed.
+    """An encoder of ours, for prompts to be tuned on. It is never changed.
 
     Args:
         pretrained: The encoder.
@@ -53,6 +90,70 @@ class Backbone:
                 f"tokenizer that its texts were encoded with."
             )
 
+    spaces_lead = False
+
+    @property
+    def name(self) -> str:
+        """What it is, for people."""
+        shape = self.pretrained.config
+        return f"minent {shape.mixer} {shape.layers}x{shape.dim}"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the weights."""
+        return self.pretrained.digest
+
+    @cached_property
+    def body(self) -> Body:
+        """The encoder as the prompts see it."""
+        return EncoderBody(self.pretrained.encoder, self.pretrained.facts.get("prompt_length", 0)).eval()
+
     def encode(self, text: str) -> np.ndarray:
         """Return the ids of a text, int64."""
         return np.asarray(self.tokenizer.encode(text), dtype=np.int64)
+
+    def encode_batch(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Return the ids of each text, int64."""
+        return [self.encode(text) for text in texts]
+
+    def piece(self, token: int) -> str:
+        """Return what an id says, as text; its number where the tokenizer has no `decode`."""
+        decode = getattr(self.tokenizer, "decode", None)
+        return str(token) if decode is None else decode([token])
+
+
+def load_backbone(folder: str | Path, tokenizer: str | Path | None = None) -> AnyBackbone:
+    """Load a backbone from a folder of this machine: nothing is fetched, and no code of the folder is run.
+
+    Args:
+        folder: An encoder that `minent encoder pretrain` saved, or a model of Hugging Face transformers (a masked or a
+            causal language model, or an encoder without an output) with its tokenizer.
+        tokenizer: The tokenizer of an encoder of ours, where the folder holds none.
+
+    Raises:
+        InputError: No such folder, a folder without tokenizer, or a model that prompts cannot be tuned on.
+        ArtifactError: A damaged folder of ours.
+        MissingExtraError: transformers is not installed.
+
+    Example:
+        >>> load_backbone("no-such-folder")
+        Traceback (most recent call last):
+            ...
+        minent.errors.InputError: no-such-folder: there is no such folder. A backbone is a folder from ...
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder}: there is no such folder. A backbone is a folder from 'minent encoder pretrain', or a local "
+            f"folder of a transformers model; nothing is fetched from the network."
+        )
+    if (folder / "manifest.json").is_file():
+        from minent.tokenizer import Tokenizer
+
+        inside = folder / TOKENIZER
+        if tokenizer is None and not inside.is_dir():
+            raise InputError(f"{folder}: holds an encoder without its tokenizer. Name the tokenizer's folder too.")
+        return Backbone(PretrainedEncoder.load(folder), Tokenizer.load(inside if tokenizer is None else tokenizer))
+    from minent.prompts.huggingface import HuggingFaceBackbone
+
+    return HuggingFaceBackbone.load(folder)

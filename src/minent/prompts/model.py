@@ -1,103 +1,118 @@
-"""The model that P-tuning trains: an encoder, vectors in its prompt slots, one label vector per class."""
+"""The model that P-tuning trains: a body, vectors in its prompt slots, and a head that reads the class."""
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from minent.encoders import Encoder
+from minent.prompts.body import Body, deep_prompts
+from minent.prompts.heads import Head
 from minent.prompts.reparametrize import REPARAMETRIZATIONS, Table
+from minent.prompts.rows import Batch
 
 
-def embed(encoder: Encoder, prompts: Tensor, ids: Tensor) -> Tensor:
+def embed(body: Body, prompts: Tensor, ids: Tensor) -> Tensor:
     """Look up a batch and set the prompt vectors into their slots, by one indexed scatter.
 
     Args:
-        encoder: The encoder; its own slot rows are not read.
+        body: The body; slots that pretraining gave it are not read.
         prompts: Prompt vectors, `(slots, dim)`.
-        ids: int64 `(batch, length)`; slot `j` is `mask_id + 1 + j`.
+        ids: int64 `(batch, length)`; slot `j` is `first_slot + j`.
 
     Returns:
         Input embeddings, `(batch, length, dim)`.
     """
-    is_slot = ids > encoder.mask_id
-    embeddings = encoder.embedding(ids.clamp(max=encoder.mask_id))
-    return embeddings.index_put((is_slot,), prompts[ids[is_slot] - encoder.mask_id - 1])
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """What tuning leaves behind: plain tables on an encoder.
-
-    Attributes:
-        encoder: The backbone's own encoder, or the changed copy of it.
-        prompts: `(slots, dim)`.
-        label_vectors: `(classes, dim)`.
-        label_bias: `(classes,)`.
-    """
-
-    encoder: Encoder
-    prompts: Tensor
-    label_vectors: Tensor
-    label_bias: Tensor
-
-    def scores(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """The score of each class where the mask token of each row stands, `(batch, classes)`."""
-        hidden = self.encoder(embed(self.encoder, self.prompts, ids), mask)
-        return nn.functional.linear(at_mask(hidden, ids, self.encoder), self.label_vectors, self.label_bias)
-
-
-def at_mask(hidden: Tensor, ids: Tensor, encoder: Encoder) -> Tensor:
-    """The vectors at the first mask token of each row, `(batch, dim)`."""
-    return hidden[torch.arange(len(ids)), (ids == encoder.mask_id).int().argmax(dim=1)]
+    is_slot = ids >= body.first_slot
+    embeddings = body.lookup(ids.masked_fill(is_slot, 0))
+    return embeddings.index_put((is_slot,), prompts[ids[is_slot] - body.first_slot])
 
 
 class PromptModel(nn.Module):
-    """The trainable form of `Tuned`. The encoder is copied, so the backbone stays as it is.
+    """Prompts and a head on a body.
 
     Args:
-        encoder: The pretrained encoder.
-        start: Where the prompt vectors start, `(slots, dim)`.
-        averaging: `(classes, vocab_size)`, the mean over the tokens of each class's words.
-        train_body: Train the encoder too.
-        learn_labels: Let the label vectors leave the words.
-        reparametrization: A name in `REPARAMETRIZATIONS`.
+        body: A copy to be trained, or the backbone's own.
+        prompts: What makes the prompt vectors, `(slots, dim)`.
+        head: What reads the class.
+        deep: What makes the vectors of the slots before each later block, `((layers - 1) * slots, hidden_dim)`.
+        offset: Taken from the log-probabilities of the classes, `(classes,)`; for contextual calibration.
+        pooled: The class is read from the mean over all tokens but the slots, not at the mask.
     """
 
     def __init__(
         self,
-        encoder: Encoder,
-        start: Tensor,
-        averaging: Tensor,
+        body: Body,
+        prompts: Table,
+        head: Head,
         *,
-        train_body: bool,
-        learn_labels: bool,
-        reparametrization: str,
+        deep: Table | None = None,
+        offset: Tensor | None = None,
+        pooled: bool = False,
     ) -> None:
         super().__init__()
-        self.train_body, self.learn_labels = train_body, learn_labels
-        self.encoder = copy.deepcopy(encoder).requires_grad_(train_body).train(train_body)
-        self.prompts = REPARAMETRIZATIONS[reparametrization](start) if len(start) else Table(start)
-        self.averaging = averaging
-        words = self.words().detach()
-        self.labels = nn.Parameter(words.clone(), requires_grad=learn_labels)
-        self.label_bias = nn.Parameter(words.new_zeros(len(words)), requires_grad=learn_labels)
+        self.body, self.prompts, self.head, self.deep, self.pooled = body, prompts, head, deep, pooled
+        self.offset: Tensor | None
+        self.register_buffer("offset", offset)
 
-    def words(self) -> Tensor:
-        """The mean embedding of each class's words. The output bias stays out: it favours frequent words."""
-        return self.averaging @ self.encoder.embedding.weight[: self.encoder.config.vocab_size]
+    def embeddings(self, batch: Batch) -> Tensor:
+        """Input embeddings, the prompts in their slots."""
+        return embed(self.body, self.prompts(), batch.ids)
 
-    def tuned(self) -> Tuned:
-        """The model as it is now; the prompts are computed once for the batch."""
-        vectors = self.labels if self.learn_labels else self.words()
-        return Tuned(self.encoder, self.prompts(), vectors, self.label_bias)
+    def hidden(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
+        """Hidden states `(batch, length, hidden_dim)`."""
+        given = self.embeddings(batch) if embeddings is None else embeddings
+        if self.deep is None:
+            return self.body(given, batch.mask)
+        where = batch.ids >= self.body.first_slot
+        vectors = self.deep().reshape(-1, len(self.prompts.table), self.body.hidden_dim)
+        with deep_prompts(vectors, where, batch.ids[where] - self.body.first_slot):
+            return self.body(given, batch.mask)
 
-    def fold(self, original: Encoder) -> Tuned:
-        """The model as plain tables: on the original encoder, if the copy was not trained."""
+    def read(self, hidden: Tensor, batch: Batch) -> Tensor:
+        """What the head reads, `(batch, masks, features)`."""
+        if self.pooled:
+            counted = (batch.mask & (batch.ids < self.body.first_slot)).to(hidden.dtype)[:, :, None]
+            return ((hidden * counted).sum(dim=1) / counted.sum(dim=1).clamp_min(1))[:, None]
+        rows = torch.arange(len(hidden))[:, None]
+        return self.body.features(hidden[rows, batch.places])
+
+    def scores(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
+        """The score of each class, `(batch, classes)`."""
+        return self.scores_of(self.hidden(batch, embeddings), batch)
+
+    def scores_of(self, hidden: Tensor, batch: Batch) -> Tensor:
+        """The same from hidden states."""
+        found = self.head(self.read(hidden, batch), self.body)
+        return found if self.offset is None else torch.log_softmax(found, dim=-1) - self.offset
+
+    def fold(self, original: Body) -> PromptModel:
+        """The model as plain tables that no longer train: on the original body, if its copy was not trained."""
+        trained = any(weight.requires_grad for weight in self.body.parameters())
+        body = self.body.eval() if trained else original
         with torch.no_grad():
-            tuned = self.tuned()
-        encoder = self.encoder.eval() if self.train_body else original
-        return Tuned(encoder, tuned.prompts.detach(), tuned.label_vectors.detach(), tuned.label_bias.detach())
+            deep = None if self.deep is None else Table(self.deep())
+            folded = PromptModel(
+                body, Table(self.prompts()), copy.deepcopy(self.head.fold(body)), deep=deep, pooled=self.pooled
+            )
+        for part in (folded.prompts, folded.head, folded.deep):
+            if part is not None:
+                part.requires_grad_(False)
+        if trained:
+            body.requires_grad_(False)
+        return folded
+
+
+def reparametrized(name: str, start: Tensor) -> Table:
+    """The named form on a start; without slots there is nothing to stand behind."""
+    return REPARAMETRIZATIONS[name](start) if len(start) else Table(start)
+
+
+def body_copy(body: Body, *, dropout: float) -> Body:
+    """A copy to train, frozen until told otherwise; every dropout in it drops this share."""
+    copied = copy.deepcopy(body).requires_grad_(False)
+    for part in copied.modules():
+        if isinstance(part, nn.Dropout):
+            part.p = dropout
+    return copied

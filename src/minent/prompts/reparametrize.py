@@ -1,6 +1,7 @@
 """What stands behind the prompt vectors while they are trained: nothing, an MLP or an LSTM.
 
-Each starts at the given vectors exactly, and after training is folded into a plain table.
+Ours start at the given vectors exactly. The two forms of the paper start wherever their fresh networks lead, as those
+of peft do. After training each is folded into a plain table.
 
 Source: Liu et al. (2021), arXiv 2103.10385 (P-tuning); J. Su, kexue.fm/archives/8295, who does without.
 """
@@ -62,7 +63,50 @@ class ThroughLSTM(Table):
         return self.table + self.network(spoken[0]) * self.table.std()
 
 
-REPARAMETRIZATIONS: dict[str, type[Table]] = {"none": Table, "mlp": ThroughMLP, "lstm": ThroughLSTM}
+class PaperMLP(Table):
+    """Three layers and nothing beside them, in the layout of peft's `PromptEncoder`.
+
+    Args:
+        start: What goes in, `(slots, dim)`.
+    """
+
+    def __init__(self, start: Tensor) -> None:
+        super().__init__(start)
+        dim = start.shape[1]
+        self.mlp_head = nn.Sequential(
+            nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim)
+        )
+
+    def forward(self) -> Tensor:
+        """The prompt vectors, `(slots, dim)`."""
+        return self.mlp_head(self.table)
+
+
+class PaperLSTM(Table):
+    """A bidirectional LSTM and two layers, in the layout of peft's `PromptEncoder`.
+
+    Args:
+        start: What goes in, `(slots, dim)`.
+    """
+
+    def __init__(self, start: Tensor) -> None:
+        super().__init__(start)
+        dim = start.shape[1]
+        self.lstm_head = nn.LSTM(dim, dim, num_layers=2, bidirectional=True, batch_first=True)
+        self.mlp_head = nn.Sequential(nn.Linear(2 * dim, 2 * dim), nn.ReLU(), nn.Linear(2 * dim, dim))
+
+    def forward(self) -> Tensor:
+        """The prompt vectors, `(slots, dim)`."""
+        return self.mlp_head(self.lstm_head(self.table[None])[0])[0]
+
+
+REPARAMETRIZATIONS: dict[str, type[Table]] = {
+    "none": Table,
+    "mlp": ThroughMLP,
+    "lstm": ThroughLSTM,
+    "paper-mlp": PaperMLP,
+    "paper-lstm": PaperLSTM,
+}
 
 
 def _head(in_dim: int, dim: int) -> nn.Sequential:

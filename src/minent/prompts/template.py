@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from minent.encoders import EncoderConfig
 from minent.errors import InputError, did_you_mean
 
 _FIELD = re.compile(r"\{([^{}]*)\}|([{}])|([^{}]+)")
 _SLOTS = re.compile(r"p(?:\*([1-9][0-9]*))?")
+_ANCHOR = "p:"
+FIELDS = ("text", "text_b", "mask", "start", "end")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a template.
+
+    Attributes:
+        kind: `"words"`, `"slots"`, or the name of a field.
+        words: The words, or those that the slots start from; empty for all else.
+        slots: The number of slots; 0 where `words` decide it, and for all else.
+    """
+
+    kind: str
+    words: str = ""
+    slots: int = 0
 
 
 @dataclass(frozen=True)
@@ -20,114 +33,67 @@ class Template:
     """A parsed template.
 
     Attributes:
-        before: What stands in front of the text: words as `str`, a run of slots as `int`, the mask as None.
-        after: What stands behind it.
+        line: What was parsed.
+        parts: From left to right.
     """
 
-    before: tuple[str | int | None, ...]
-    after: tuple[str | int | None, ...]
+    line: str
+    parts: tuple[Part, ...]
+
+    def count(self, kind: str) -> int:
+        """How often a kind of part stands in it."""
+        return sum(part.kind == kind for part in self.parts)
 
     @property
-    def slots(self) -> int:
-        """How many prompt slots there are."""
-        return sum(part for part in self.before + self.after if isinstance(part, int))
+    def takes_pairs(self) -> bool:
+        """Whether each text is a pair."""
+        return bool(self.count("text_b"))
 
 
 def parse(template: str) -> Template:
     """Read a template such as `"It is {mask} . {p*2}{text}"`.
 
-    `{p}` is one trained slot and `{p*4}` four of them, `{mask}` is where the class is read, `{text}` is the text; all
-    else is words. The text and the mask stand once each.
+    `{p}` is one trained slot and `{p*4}` four of them; `{p:It was}` is a slot for each token of these words, which
+    starts as that token. `{mask}` is where the class is read. `{text}` is the text, and `{text_b}` the second one of a
+    pair. The backbone's own opening and closing tokens stand at both ends, unless `{start}` and `{end}` say where. All
+    else is words, left as they are.
 
     Args:
         template: The line.
 
     Raises:
-        InputError: A field that does not exist, a brace without its partner, or not exactly one mask and one text.
+        InputError: A field that does not exist, a brace without its partner, no text, or something that stands twice.
 
     Example:
-        >>> parse("It is {mask} . {p*2}{text}").before
-        ('It is ', None, ' . ', 2)
+        >>> [part.kind for part in parse("It is {mask} . {p*2}{text}").parts]
+        ['words', 'mask', 'words', 'slots', 'text']
         >>> parse("{p*4}{msak}{text}")
         Traceback (most recent call last):
             ...
         minent.errors.InputError: template '{p*4}{msak}{text}': {msak} is no field; ... Did you mean 'mask'?
     """
-    parts: list[str | int | None] = []
-    texts = []
-    for field, brace, words in _FIELD.findall(template):
-        slots = _SLOTS.fullmatch(field)
-        if brace:
-            raise InputError(
-                f"template {template!r}: a brace {brace!r} has no partner. Write {{text}}, {{mask}}, {{p*4}}."
-            )
-        if words:
-            parts.append(words)
-        elif field == "mask":
-            parts.append(None)
-        elif field == "text":
-            texts.append(len(parts))
-        elif slots:
-            parts.append(int(slots[1] or 1))
-        else:
-            raise InputError(
-                f"template {template!r}: {{{field}}} is no field; fields are {{text}}, {{mask}}, {{p}} and {{p*4}}."
-                f"{did_you_mean(field, ('text', 'mask', 'p'))}"
-            )
-    for name, count in (("text", len(texts)), ("mask", parts.count(None))):
-        if count != 1:
-            raise InputError(f"template {template!r}: {{{name}}} stands {count} times in it; exactly once is needed.")
-    return Template(tuple(parts[: texts[0]]), tuple(parts[texts[0] :]))
+    found = Template(template, tuple(_part(template, *match) for match in _FIELD.findall(template)))
+    for name in FIELDS:
+        count = found.count(name)
+        if count > 1 or (name == "text" and not count):
+            wanted = "exactly once is needed" if name == "text" else "once at most is possible"
+            raise InputError(f"template {template!r}: {{{name}}} stands {count} times in it; {wanted}.")
+    return found
 
 
-@dataclass(frozen=True)
-class Assembler:
-    """A template in the ids of a backbone.
-
-    Attributes:
-        before: Ids in front of the text; slot `j` is `vocab_size + 1 + j`.
-        after: Ids behind it.
-        room: The longest text that fits; a longer one loses its end, the prompt never.
-    """
-
-    before: np.ndarray
-    after: np.ndarray
-    room: int
-
-    @classmethod
-    def of(cls, template: Template, encode: Callable[[str], np.ndarray], config: EncoderConfig) -> Assembler:
-        """Turn the words of a template into ids and number its slots from left to right.
-
-        Raises:
-            InputError: The template alone fills the row.
-        """
-        next_slot = config.vocab_size + 1
-        sides = []
-        for side in (template.before, template.after):
-            ids = [np.zeros(0, dtype=np.int64)]
-            for part in side:
-                if part is None:
-                    ids.append(np.array([config.vocab_size]))
-                elif isinstance(part, int):
-                    ids.append(np.arange(next_slot, next_slot + part))
-                    next_slot += part
-                else:
-                    ids.append(encode(part))
-            sides.append(np.concatenate(ids))
-        room = config.max_length - len(sides[0]) - len(sides[1])
-        if room < 1:
-            raise InputError(
-                f"the template takes {config.max_length - room} tokens and a row holds {config.max_length}, so no text "
-                f"fits. Use fewer slots or words."
-            )
-        return cls(sides[0], sides[1], room)
-
-    def rows(self, texts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Set each text into the template.
-
-        Returns:
-            The ids of all rows end to end, int64, and their starts.
-        """
-        rows = [np.concatenate([self.before, text[: self.room], self.after]) for text in texts]
-        starts = np.cumsum([0, *map(len, rows)], dtype=np.int64)
-        return np.concatenate(rows) if rows else np.zeros(0, dtype=np.int64), starts
+def _part(template: str, field: str, brace: str, words: str) -> Part:
+    if words:
+        return Part("words", words)
+    slots = _SLOTS.fullmatch(field)
+    if slots:
+        return Part("slots", slots=int(slots[1] or 1))
+    if field.startswith(_ANCHOR) and field[len(_ANCHOR) :].strip():
+        return Part("slots", field[len(_ANCHOR) :])
+    if field in FIELDS and not brace:
+        return Part(field)
+    if brace:
+        raise InputError(f"template {template!r}: a brace {brace!r} has no partner. Write {{text}}, {{mask}}, {{p*4}}.")
+    raise InputError(
+        f"template {template!r}: {{{field}}} is no field; fields are {{p}}, {{p*4}}, {{p:words}} and "
+        f"{', '.join(f'{{{name}}}' for name in FIELDS)}.{did_you_mean(field, ('p', *FIELDS))}"
+    )
