@@ -12,7 +12,7 @@ import torch
 import minent
 from minent.encoders import EncoderConfig, PretrainConfig, pretrain
 from minent.errors import ArtifactError, InputError
-from minent.prompts import Backbone, PromptTuner
+from minent.prompts import Backbone, PromptEnsemble, PromptTuner, load_backbone
 from minent.runtime import Progress
 
 LETTERS = SimpleNamespace(vocab_size=128, encode=lambda text: [min(ord(letter), 127) for letter in text])
@@ -51,6 +51,27 @@ OPTIONS = {
     "auxiliary": {"auxiliary": 0.3, "mode": "all"},
     "anchors": {"template": "It is {mask} . {p*2}{text}{p}"},
     "no slots": {"template": "{text} {mask}"},
+    "paper's LSTM": {"reparametrization": "paper-lstm"},
+    "staged": {"mode": "staged"},
+    "deep": {"deep": True},
+    "prototypes": {"labels": "prototypes"},
+    "a mask each": {
+        "labels": "words",
+        "pieces": "each",
+        "verbalizer": {"vowels": "ae", "consonants": "b"},
+        "mode": "all",
+    },
+    "several words": {
+        "labels": "words",
+        "verbalizer": {"vowels": ["a", "e"], "consonants": ["b", "cd"]},
+        "mode": "all",
+    },
+    "found words": {"labels": "words", "verbalizer": "found", "mode": "all"},
+    "pooled": {"head": "pooled"},
+    "twice": {"r_drop": 0.5, "dropout": 0.1, "mode": "all"},
+    "noise": {"adversarial": 0.5},
+    "from names": {"start": "names"},
+    "from words": {"template": "{p:aeiou}{mask}{p*2}{text}"},
     "many slots": {"template": "{p*9}{mask}{p*9}{text}", "mode": "all"},
 }
 
@@ -68,6 +89,96 @@ def test_it_learns_and_leaves_the_backbone_alone(backbone: Backbone, name: str) 
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
     assert tuner.classes_.tolist() == ["consonants", "vowels"]
+
+
+def test_unlabelled_texts_serve_the_parts_that_need_no_label(backbone: Backbone) -> None:
+    free, _ = sentences(30, seed=5)
+    options = {"auxiliary": 0.2, "adversarial": 0.2, "steps": 5}
+    without, beside = (PromptTuner(backbone, **options).fit(*TRAIN, each) for each in (None, free))
+    assert without.facts["losses"] != beside.facts["losses"]
+    with pytest.raises(InputError, match="nothing reads them"):
+        PromptTuner(backbone, steps=1).fit(*TRAIN, free)
+    with pytest.raises(InputError, match="no unlabeled texts were given"):
+        PromptTuner(backbone, steps=1, calibration="unlabeled").fit(*TRAIN)
+
+
+@pytest.mark.parametrize("calibration", ["context", "unlabeled"])
+def test_calibration_takes_out_what_every_text_gets(backbone: Backbone, calibration: str, tmp_path: Path) -> None:
+    words = {"labels": "words", "verbalizer": {"vowels": "a", "consonants": "b"}, "steps": 0}
+    free = TEST[0] if calibration == "unlabeled" else None
+    plain = PromptTuner(backbone, **words).fit(*TRAIN)
+    tuner = PromptTuner(backbone, calibration=calibration, **words).fit(*TRAIN, free)
+    probabilities = tuner.predict_proba(free or [""]).astype(float)
+    expected = np.log(plain.predict_proba(free or [""]).astype(float))
+    expected -= expected.mean(axis=0)
+    expected = np.exp(expected) / np.exp(expected).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+    if calibration == "context":
+        np.testing.assert_allclose(probabilities, 0.5, atol=1e-5)
+    tuner.save(tmp_path / "tuned")
+    loaded = PromptTuner.load(tmp_path / "tuned", backbone)
+    assert np.array_equal(loaded.predict_proba(TEST[0]), tuner.predict_proba(TEST[0]))
+
+
+def test_pairs_of_texts(backbone: Backbone) -> None:
+    rng = np.random.default_rng(0)
+    words = ["aaaa", "eeee", "bbbb", "cccc"]
+    pairs = [(words[one], words[other]) for one, other in rng.integers(4, size=(60, 2))]
+    pairs += [(word, word) for word in words] * 8
+    labels = ["same" if one == other else "other" for one, other in pairs]
+    tuner = PromptTuner(backbone, "{text}{p}{mask}{p}{text_b}", mode="all", steps=150, body_rate=3e-3)
+    tuner.fit(pairs, labels)
+    assert np.mean(tuner.predict(pairs) == np.array(labels)) > 0.85
+    for wrong in (["aaaa"] * 92, [("a", "b", "c")] * 92, "aaaa"):
+        with pytest.raises(InputError, match=r"two strings are needed|one str"):
+            tuner.fit(wrong, labels[: len(wrong)])
+
+
+def test_names_that_say_nothing_start_from_a_probe(backbone: Backbone) -> None:
+    coded = {"vowels": "102", "consonants": "201"}
+    labels = [coded[label] for label in TRAIN[1]]
+    tuner = PromptTuner(backbone, steps=20).fit(TRAIN[0], labels)
+    assert tuner.facts["label_start"] == "linear probe"
+    assert "The names of '102', '201' say nothing" in tuner.facts["notes"][0]
+    assert PromptTuner(backbone, steps=1).fit(*TRAIN).facts["label_start"] == "words"
+    with pytest.raises(InputError, match="'102' and '201' have the same tokens"):
+        PromptTuner(backbone, labels="words", steps=1).fit(TRAIN[0], labels)
+    with pytest.raises(InputError, match="no words for '201'"):
+        PromptTuner(backbone, verbalizer={"102": "low"}, steps=1).fit(TRAIN[0], labels)
+
+
+def test_found_words_are_told(backbone: Backbone) -> None:
+    facts = PromptTuner(backbone, verbalizer="found", steps=1).fit(*TRAIN).facts
+    tokens = facts["label_tokens"]
+    assert [len(ids) for ids in tokens.values()] == [3, 3]
+    assert not set(tokens["vowels"]) & set(tokens["consonants"])
+
+
+def test_an_ensemble_is_the_mean_of_its_tunings(backbone: Backbone, tmp_path: Path) -> None:
+    templates = ["{p*2}{mask}{text}", "{text}{p}{mask}"]
+    ensemble = PromptEnsemble(backbone, templates, seeds=(0, 7), steps=5, start="random").fit(*TRAIN)
+    alone = PromptTuner(backbone, templates[1], seed=7, steps=5, start="random").fit(*TRAIN)
+    each = ensemble.each_proba(TEST[0])
+    assert each.shape == (4, 60, 2)
+    assert np.array_equal(each[3], alone.predict_proba(TEST[0]))
+    np.testing.assert_allclose(ensemble.predict_proba(TEST[0]), each.mean(axis=0), atol=1e-7)
+    ensemble.save(tmp_path / "many")
+    loaded = PromptEnsemble.load(tmp_path / "many", backbone)
+    assert np.array_equal(loaded.each_proba(TEST[0]), each)
+    assert loaded.predict(TEST[0]).tolist() == ensemble.predict(TEST[0]).tolist()
+    assert loaded.facts == ensemble.facts
+    with pytest.raises(ArtifactError, match="holds several tunings"):
+        PromptTuner.load(tmp_path / "many", backbone)
+    alone.save(tmp_path / "one")
+    with pytest.raises(ArtifactError, match="holds one tuning"):
+        PromptEnsemble.load(tmp_path / "one", backbone)
+
+
+def test_a_folder_of_the_old_form_is_refused(backbone: Backbone, tmp_path: Path) -> None:
+    with minent.artifacts.writing(tmp_path / "old", kind="prompts", format=1):
+        pass
+    with pytest.raises(ArtifactError, match="in an older form"):
+        PromptTuner.load(tmp_path / "old", backbone)
 
 
 def test_the_number_of_trained_weights(backbone: Backbone) -> None:
@@ -155,7 +266,15 @@ def test_odd_texts(backbone: Backbone) -> None:
         ({"loss": "hinge"}, "loss is 'hinge'"),
         ({"steps": -1}, "steps is -1"),
         ({"auxiliary": float("nan")}, "auxiliary is nan"),
-        ({"template": "{text}"}, "exactly once"),
+        ({"template": "{text}"}, "exactly once is needed, where the class"),
+        ({"template": "{mask}"}, r"\{text\} stands 0 times"),
+        ({"template": "{p}{mask}{text}", "head": "pooled"}, "leave {mask} out"),
+        ({"head": "pooled", "labels": "words"}, "reads no words"),
+        ({"pieces": "each"}, "set labels='words'"),
+        ({"r_drop": 0.1}, "Set dropout=0.1"),
+        ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"verbalizer": "good"}, "words for each class, or 'found'"),
+        ({"template": "{mask}{text}", "deep": True}, "has no slot"),
         ({"template": "{mask}{text}", "labels": "words"}, "nothing can be trained"),
     ],
 )
@@ -184,3 +303,24 @@ def test_not_fitted_and_the_wrong_tokenizer(backbone: Backbone) -> None:
         PromptTuner(backbone).predict(["a"])
     with pytest.raises(InputError, match="the tokenizer has 9 ids"):
         Backbone(backbone.pretrained, SimpleNamespace(vocab_size=9, encode=list))
+
+
+def test_a_saved_encoder_is_loaded_with_its_tokenizer(backbone: Backbone, tmp_path: Path) -> None:
+    from minent.tokenizer import TokenizerConfig, train
+
+    texts, _ = sentences(200, seed=3)
+    tokenizer = train(texts, TokenizerConfig(vocab_size=300))
+    ids, starts = tokenizer.encode_arrays(texts)
+    shape = EncoderConfig(vocab_size=tokenizer.vocab_size, dim=16, layers=1, max_length=32)
+    encoder = pretrain(ids, starts, shape, PretrainConfig(steps=2, batch_size=4))
+    encoder.save(tmp_path / "encoder")
+    with pytest.raises(InputError, match="an encoder without its tokenizer"):
+        load_backbone(tmp_path / "encoder")
+    tokenizer.save(tmp_path / "pieces")
+    named = load_backbone(tmp_path / "encoder", tmp_path / "pieces")
+    tokenizer.save(tmp_path / "encoder" / "tokenizer")
+    inside = load_backbone(tmp_path / "encoder")
+    tuners = [PromptTuner(each, steps=2).fit(*TRAIN) for each in (named, inside)]
+    assert named.digest == inside.digest == encoder.digest
+    assert tuners[0].predict_proba(TEST[0]).tobytes() == tuners[1].predict_proba(TEST[0]).tobytes()
+    assert tuners[0].facts["label_words"]["vowels"]

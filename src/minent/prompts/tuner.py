@@ -255,7 +255,9 @@ class PromptTuner:
         self, model: PromptModel, rows: Rows, targets: np.ndarray, classes: int, parallel: Map
     ) -> list[list[np.ndarray]]:
         """Words that tell the classes apart where the mask stands, before any training."""
-        said = torch.log_softmax(self.backbone.body.logits(self._features(model, rows, parallel)[:, 0]), dim=-1)
+        features = self._features(model, rows, parallel)[:, 0]
+        with torch.no_grad():
+            said = torch.log_softmax(self.backbone.body.logits(features), dim=-1)
         means = np.stack([said[torch.from_numpy(targets == each)].mean(dim=0).numpy() for each in range(classes)])
         pieces = [self.backbone.piece(token).strip() for token in range(means.shape[1])]
         able = np.array([piece.isalpha() and (len(piece) > 1 or not piece.isascii()) for piece in pieces])
