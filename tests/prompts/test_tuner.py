@@ -66,7 +66,7 @@ OPTIONS = {
         "verbalizer": {"vowels": ["a", "e"], "consonants": ["b", "cd"]},
         "mode": "all",
     },
-    "found words": {"labels": "words", "verbalizer": "found", "mode": "all"},
+    "found words": {"verbalizer": "found", "mode": "all"},
     "pooled": {"head": "pooled"},
     "twice": {"r_drop": 0.5, "dropout": 0.1, "mode": "all"},
     "noise": {"adversarial": 0.5},

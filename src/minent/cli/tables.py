@@ -32,6 +32,19 @@ def ladder(rungs: Sequence[dict[str, Any]]) -> list[str]:
     return aligned(rows, left={0, 4})
 
 
+def weights(parts: Sequence[dict[str, Any]]) -> list[str]:
+    """Which weights of a tuning were trained, and how fast.
+
+    Example:
+        >>> part = {"name": "prompts.table", "arrays": 1, "numbers": 3072, "state": "trained at 0.01"}
+        >>> print("\\n".join(weights([part])))
+        weights        arrays  numbers  state
+        prompts.table       1    3,072  trained at 0.01
+    """
+    rows = [[part["name"], f"{part['arrays']:,}", f"{part['numbers']:,}", part["state"]] for part in parts]
+    return aligned([["weights", "arrays", "numbers", "state"], *rows], left={0, 3})
+
+
 def scores(found: dict[str, Any]) -> list[str]:
     """What `minent test` measured."""
     totals = {"accuracy": "accuracy", "macro F1": "macro_f1", "calibration error": "ece"}

@@ -27,7 +27,7 @@ class PromptEnsemble:
     Attributes:
         tuners: The tunings, templates outside, seeds inside.
         classes_: Names of the classes, sorted, once fitted.
-        facts: Of the fits: `"tunings"`, and once fitted with unlabelled or any texts nothing more.
+        facts: Plain data on each fit, under `"tunings"`.
 
     Raises:
         InputError: No template, no seed, or what `PromptTuner` refuses.
@@ -57,11 +57,7 @@ class PromptEnsemble:
         self.tuners = [
             PromptTuner(backbone, template, seed=seed, **options) for template in templates for seed in seeds
         ]
-
-    @property
-    def classes_(self) -> np.ndarray:
-        """Names of the classes, sorted."""
-        return self.tuners[0].classes_
+        self.classes_ = self.tuners[0].classes_
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -91,7 +87,7 @@ class PromptEnsemble:
             done.append(tuner)
         if not done:
             raise KeyboardInterrupt
-        self.tuners = done
+        self.tuners, self.classes_ = done, done[0].classes_
         return self
 
     def each_proba(self, texts: Texts) -> np.ndarray:
@@ -164,4 +160,5 @@ class PromptEnsemble:
         backbone, states = saved.read(folder, backbone, ensemble=True)
         ensemble = cls.__new__(cls)
         ensemble.tuners = [PromptTuner._of(state, backbone) for state in states]
+        ensemble.classes_ = ensemble.tuners[0].classes_
         return ensemble
