@@ -227,7 +227,7 @@ def test_a_folder_that_lacks_something_is_refused(folders: Any, tmp_path: Path) 
         with pytest.raises(InputError, match=message):
             load_backbone(folder)
     with pytest.raises(InputError, match="there is no such folder"):
-        load_backbone("bert-base-uncased")
+        load_backbone("models/bert-base-uncased")
 
 
 def test_a_model_that_a_method_cannot_work_on_says_so(folders: Any, backbones: Any, tmp_path: Path) -> None:

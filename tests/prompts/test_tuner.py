@@ -305,7 +305,7 @@ def test_not_fitted_and_the_wrong_tokenizer(backbone: Backbone) -> None:
         Backbone(backbone.pretrained, SimpleNamespace(vocab_size=9, encode=list))
 
 
-def test_a_saved_encoder_is_loaded_with_its_tokenizer(backbone: Backbone, tmp_path: Path) -> None:
+def test_a_saved_encoder_is_loaded_with_its_tokenizer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from minent.tokenizer import TokenizerConfig, train
 
     texts, _ = sentences(200, seed=3)
@@ -314,12 +314,13 @@ def test_a_saved_encoder_is_loaded_with_its_tokenizer(backbone: Backbone, tmp_pa
     shape = EncoderConfig(vocab_size=tokenizer.vocab_size, dim=16, layers=1, max_length=32)
     encoder = pretrain(ids, starts, shape, PretrainConfig(steps=2, batch_size=4))
     encoder.save(tmp_path / "encoder")
-    with pytest.raises(InputError, match="an encoder without its tokenizer"):
+    with pytest.raises(ArtifactError, match="an encoder without its tokenizer"):
         load_backbone(tmp_path / "encoder")
     tokenizer.save(tmp_path / "pieces")
     named = load_backbone(tmp_path / "encoder", tmp_path / "pieces")
-    tokenizer.save(tmp_path / "encoder" / "tokenizer")
-    inside = load_backbone(tmp_path / "encoder")
+    encoder.save(tmp_path / "models" / "whole", tokenizer=tokenizer)
+    monkeypatch.setenv("MINENT_MODELS", str(tmp_path / "models"))
+    inside = load_backbone("whole")
     tuners = [PromptTuner(each, steps=2).fit(*TRAIN) for each in (named, inside)]
     assert named.digest == inside.digest == encoder.digest
     assert tuners[0].predict_proba(TEST[0]).tobytes() == tuners[1].predict_proba(TEST[0]).tobytes()

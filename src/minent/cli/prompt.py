@@ -19,7 +19,7 @@ Backbone = Annotated[
     str,
     typer.Argument(
         metavar="BACKBONE",
-        help="A folder from 'encoder pretrain', or a local folder of a transformers model.",
+        help="A shipped name, a folder from 'encoder pretrain', or a local folder of a transformers model.",
         show_default=False,
     ),
 ]

@@ -18,6 +18,7 @@ kilobytes beside the encoder that it shares with every other task.
 
 from minent.prompts.backbone import Backbone, load_backbone
 from minent.prompts.ensemble import PromptEnsemble
+from minent.prompts.features import text_features
 from minent.prompts.tuner import PromptTuner
 
-__all__ = ["Backbone", "PromptEnsemble", "PromptTuner", "load_backbone"]
+__all__ = ["Backbone", "PromptEnsemble", "PromptTuner", "load_backbone", "text_features"]

@@ -10,11 +10,11 @@ from typing import Protocol
 
 import numpy as np
 
-from minent.encoders import PretrainedEncoder
+from minent import artifacts, load
+from minent.encoders import PretrainedEncoder, find_pretrained
+from minent.encoders.pretrained import TOKENIZER
 from minent.errors import InputError
 from minent.prompts.body import Body, EncoderBody
-
-TOKENIZER = "tokenizer"  # the folder in a saved encoder that may hold its tokenizer
 
 
 class Encodes(Protocol):
@@ -122,38 +122,38 @@ class Backbone:
         return str(token) if decode is None else decode([token])
 
 
-def load_backbone(folder: str | Path, tokenizer: str | Path | None = None) -> AnyBackbone:
-    """Load a backbone from a folder of this machine: nothing is fetched, and no code of the folder is run.
+def load_backbone(name_or_folder: str | Path, tokenizer: str | Path | None = None) -> AnyBackbone:
+    """Load a backbone of this machine: nothing is fetched, and no code of a folder is run.
 
     Args:
-        folder: An encoder that `minent encoder pretrain` saved, or a model of Hugging Face transformers (a masked or a
-            causal language model, or an encoder without an output) with its tokenizer.
+        name_or_folder: An encoder of ours by its folder or by the name it was shipped under, see
+            `minent.encoders.find_pretrained`; or the folder of a Hugging Face transformers model (a masked or a causal
+            language model, or an encoder without output words) with its tokenizer.
         tokenizer: The tokenizer of an encoder of ours, where the folder holds none.
 
     Raises:
-        InputError: No such folder, a folder without tokenizer, or a model that prompts cannot be tuned on.
-        ArtifactError: A damaged folder of ours.
+        InputError: No such folder or name, a folder without tokenizer, or a model that prompts cannot be tuned on.
+        ArtifactError: A damaged folder of ours, or one without tokenizer.
         MissingExtraError: transformers is not installed.
 
     Example:
-        >>> load_backbone("no-such-folder")
+        >>> load_backbone("models/none")
         Traceback (most recent call last):
             ...
-        minent.errors.InputError: no-such-folder: there is no such folder. A backbone is a folder from ...
+        minent.errors.InputError: models/none: there is no such folder. A backbone is a folder from ...
     """
-    folder = Path(folder)
-    if not folder.is_dir():
+    folder = Path(name_or_folder)
+    if (folder / "config.json").is_file() and not (folder / artifacts.MANIFEST).is_file():
+        from minent.prompts.huggingface import HuggingFaceBackbone
+
+        return HuggingFaceBackbone.load(folder)
+    if not folder.is_dir() and len(folder.parts) > 1:
         raise InputError(
             f"{folder}: there is no such folder. A backbone is a folder from 'minent encoder pretrain', or a local "
             f"folder of a transformers model; nothing is fetched from the network."
         )
-    if (folder / "manifest.json").is_file():
-        from minent.tokenizer import Tokenizer
-
-        inside = folder / TOKENIZER
-        if tokenizer is None and not inside.is_dir():
-            raise InputError(f"{folder}: holds an encoder without its tokenizer. Name the tokenizer's folder too.")
-        return Backbone(PretrainedEncoder.load(folder), Tokenizer.load(inside if tokenizer is None else tokenizer))
-    from minent.prompts.huggingface import HuggingFaceBackbone
-
-    return HuggingFaceBackbone.load(folder)
+    if folder.is_dir() and not (folder / artifacts.MANIFEST).is_file():
+        raise InputError(f"{folder}: holds neither a manifest.json of minent nor a config.json of transformers.")
+    if tokenizer is None:
+        folder = find_pretrained(name_or_folder)
+    return Backbone(PretrainedEncoder.load(folder), load(folder / TOKENIZER if tokenizer is None else tokenizer))

@@ -195,8 +195,6 @@ class HuggingFaceBackbone:
 
 
 def _check_files(folder: Path) -> None:
-    if not (folder / "config.json").is_file():
-        raise InputError(f"{folder}: holds neither a manifest.json of minent nor a config.json of transformers.")
     if not any(path for pattern in TOKENIZER_FILES for path in folder.glob(pattern)):
         raise InputError(
             f"{folder}: holds a model without its tokenizer. Save it there too with "

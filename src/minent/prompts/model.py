@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from minent.encoders.batches import by_length
+from minent.encoders.session import Map
 from minent.prompts.body import Body, deep_prompts
 from minent.prompts.heads import Head
 from minent.prompts.reparametrize import REPARAMETRIZATIONS, Table
-from minent.prompts.rows import Batch
+from minent.prompts.rows import Batch, Rows
 
 
 def embed(body: Body, prompts: Tensor, ids: Tensor) -> Tensor:
@@ -116,3 +120,16 @@ def body_copy(body: Body, *, dropout: float) -> Body:
         if isinstance(part, nn.Dropout):
             part.p = dropout
     return copied
+
+
+def over_rows(function: Callable[[Batch], Tensor], rows: Rows, parallel: Map) -> Tensor:
+    """What a function of a batch gives for every row, batches of like length side by side."""
+    batches = list(by_length(rows.lengths))
+
+    @torch.inference_mode()
+    def one(chosen: np.ndarray) -> Tensor:
+        return function(rows.batch(chosen))
+
+    found = torch.cat(list(parallel(one, batches)))
+    order = torch.from_numpy(np.concatenate(batches))
+    return torch.empty_like(found).index_copy_(0, order, found).clone()

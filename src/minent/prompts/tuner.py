@@ -13,13 +13,12 @@ import torch
 from torch import Tensor
 
 from minent import simplex
-from minent.encoders.batches import by_length
 from minent.encoders.session import Map, torch_session
 from minent.errors import InputError, listing
 from minent.prompts import saved
 from minent.prompts.backbone import AnyBackbone
 from minent.prompts.heads import CosineHead, Head, PieceHead, VectorHead, WordHead, nearest_means, piece_table, probe
-from minent.prompts.model import PromptModel, body_copy, reparametrized
+from minent.prompts.model import PromptModel, body_copy, over_rows, reparametrized
 from minent.prompts.options import FOUND, Choices, Options
 from minent.prompts.rows import Assembler, Rows, Texts
 from minent.prompts.starts import deep_start, prompt_start
@@ -296,14 +295,14 @@ class PromptTuner:
         def read(batch: Any) -> Tensor:
             return model.read(model.hidden(batch), batch)
 
-        return _over_rows(read, rows, parallel)
+        return over_rows(read, rows, parallel)
 
     def _average_opinion(self, unlabeled: Texts | None, parallel: Map) -> Tensor:
         """The mean log-probability of each class where the text says nothing, or over the unlabelled texts."""
         model = self._fitted()
         empty: Texts = [("", "")] if self._choices.template.takes_pairs else [""]
         texts = empty if self.options.calibration == "context" or unlabeled is None else unlabeled
-        return torch.log_softmax(_over_rows(model.scores, self._rows(texts), parallel), dim=-1).mean(dim=0)
+        return torch.log_softmax(over_rows(model.scores, self._rows(texts), parallel), dim=-1).mean(dim=0)
 
     # --- predict ------------------------------------------------------------------------------------------------------
 
@@ -338,7 +337,7 @@ class PromptTuner:
         if not len(texts):
             return np.zeros((0, len(self.classes_)), dtype=np.float32)
         with torch_session() as parallel:
-            scores = _over_rows(model.scores, self._rows(texts), parallel).double()
+            scores = over_rows(model.scores, self._rows(texts), parallel).double()
         probabilities = simplex.softmax(scores) if self.options.loss == "softmax" else simplex.entmax(scores)
         return probabilities.numpy().astype(np.float32)
 
@@ -417,19 +416,6 @@ class PromptTuner:
                 "calibration='unlabeled'."
             )
         self._check_texts(unlabeled, "unlabeled")
-
-
-def _over_rows(function: Any, rows: Rows, parallel: Map) -> Tensor:
-    """What a function of a batch gives for every row, batches of like length side by side."""
-    batches = list(by_length(rows.lengths))
-
-    @torch.inference_mode()
-    def one(chosen: np.ndarray) -> Tensor:
-        return function(rows.batch(chosen))
-
-    found = torch.cat(list(parallel(one, batches)))
-    order = torch.from_numpy(np.concatenate(batches))
-    return torch.empty_like(found).index_copy_(0, order, found).clone()
 
 
 def _flat(several: Sequence[np.ndarray]) -> list[int]:
