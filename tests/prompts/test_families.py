@@ -121,6 +121,7 @@ def test_it_learns_and_changes_only_what_it_names(backbones: Any, family: str, o
         assert still == unused  # no label is read through them
     else:
         assert states["body.*"] == "frozen"
+        assert len(tuner.facts["losses"]) == 40
         assert tuned.body is backbone.body
 
 

@@ -250,6 +250,17 @@ def test_ctrl_c_keeps_what_was_learnt(backbone: Backbone) -> None:
     assert len(tuner.predict(TEST[0])) == 60
 
 
+def test_a_staged_tuning_that_was_stopped_early_has_no_backbone_of_its_own(backbone: Backbone, tmp_path: Path) -> None:
+    def report(event: Progress) -> None:
+        raise KeyboardInterrupt
+
+    tuner = PromptTuner(backbone, mode="staged", steps=9, progress=report).fit(*TRAIN)
+    tuner.save(tmp_path / "tuned")
+    assert not list((tmp_path / "tuned").glob("backbone*"))
+    loaded = PromptTuner.load(tmp_path / "tuned", backbone)
+    assert np.array_equal(loaded.predict_proba(TEST[0]), tuner.predict_proba(TEST[0]))
+
+
 def test_odd_texts(backbone: Backbone) -> None:
     tuner = PromptTuner(backbone, steps=2).fit([*TRAIN[0], "", "é" * 500], [*TRAIN[1], "third", "third"])
     assert np.isfinite(tuner.predict_proba(["", "a" * 1000, "漢字", "\0"])).all()

@@ -197,7 +197,7 @@ class PromptTuner:
         if options.verbalizer == FOUND:
             tokens = self._found_words(first, rows, targets, len(classes), parallel)
         head, head_start = self._head(first, rows, targets, classes, tokens, parallel)
-        copied = body_copy(body, dropout=options.dropout)
+        copied = body if self._leaves_body() else body_copy(body, dropout=options.dropout)
         facts = {
             "backbone": self.backbone.name,
             "classes": classes,
@@ -362,10 +362,15 @@ class PromptTuner:
         saved.write(folder, [self._state()], self.backbone, ensemble=False, overwrite=overwrite)
 
     def _state(self) -> saved.State:
-        return saved.State(asdict(self.options), self._fitted(), self._trains_body(), self.facts, self.measured)
+        model = self._fitted()
+        return saved.State(
+            asdict(self.options), model, model.body is not self.backbone.body, self.facts, self.measured
+        )
 
-    def _trains_body(self) -> bool:
-        return self.options.mode != "prompts" and self.options.steps > self._choices.schedule.body_from
+    def _leaves_body(self) -> bool:
+        """Whether the backbone's own body can serve in training: nothing of it is trained, tracked or drawn."""
+        tracked = any(weight.requires_grad for weight in self.backbone.body.parameters())
+        return self.options.mode == "prompts" and not self.options.dropout and not tracked
 
     @classmethod
     def load(cls, folder: str | Path, backbone: AnyBackbone | None = None) -> PromptTuner:
