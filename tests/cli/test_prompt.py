@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 
 from minent import samples
+from minent.encoders import PretrainedEncoder
 from tests.cli.terminal import Run, run
 
 SAMPLE = samples.path("subjectivity")
@@ -96,8 +96,7 @@ def test_pairs_come_from_two_columns(backbone, tmp_path):
 
 def test_an_encoder_without_its_tokenizer_asks_for_it(backbone, tokenizer_folder, tmp_path):
     bare = tmp_path / "bare"
-    shutil.copytree(backbone[0], bare)
-    shutil.rmtree(bare / "tokenizer")
+    PretrainedEncoder.load(backbone[0]).save(bare)
     command = ("prompt", "tune", bare, SAMPLE / "train-0.jsonl", "-o", tmp_path / "p", "--steps", 1)
     assert "holds an encoder without its tokenizer" in run(*command).err
     assert run(*command, "--tokenizer", tokenizer_folder).code == 0
