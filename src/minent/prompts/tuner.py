@@ -363,9 +363,7 @@ class PromptTuner:
 
     def _state(self) -> saved.State:
         model = self._fitted()
-        return saved.State(
-            asdict(self.options), model, model.body is not self.backbone.body, self.facts, self.measured
-        )
+        return saved.State(asdict(self.options), model, model.body is not self.backbone.body, self.facts, self.measured)
 
     def _leaves_body(self) -> bool:
         """Whether the backbone's own body can serve in training: nothing of it is trained, tracked or drawn."""
