@@ -187,3 +187,39 @@ def test_without_a_tokenizer_or_a_recipe_nothing_can_be_done(place):
     twice = run("encoder", "pretrain", place / "one.txt", place / "one.txt", "--config", place / "tiny.toml",
                 "-o", place / "wrong")  # fmt: skip
     assert "each of another name" in twice.err
+
+
+def test_an_encoder_is_shipped_with_its_card(place, tmp_path, monkeypatch):
+    assert follow(place, output="source").code == 0
+    shown = run("encoder", "ship", place / "source", "-o", tmp_path / "models" / "tiny", "--weights", "int8")
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.startswith(f"{tmp_path / 'models' / 'tiny'}: int8, 0.")
+    assert "by frequency alone" in shown.out
+    assert "1,000 texts of " in shown.out
+    monkeypatch.setenv("MINENT_MODELS", str(tmp_path / "models"))
+    from minent.encoders import PretrainedEncoder, find_pretrained
+
+    folder = find_pretrained("tiny")
+    card = (folder / "README.md").read_text()
+    rows = ("| one | reviews | CC BY 4.0 | ", "| two | not stated | not stated | ")
+    for line in ("# tiny", *rows, "- the film is {mask}: ", "- film in "):
+        assert line in card
+    facts = PretrainedEncoder.load(folder).facts
+    shipped = facts["shipped"]
+    assert shipped["least_cosine"] > 0.95
+    for name, row in shipped["bits"].items():
+        assert row["float32"] == pytest.approx(facts["sources"][name]["loss"], rel=1e-6)  # as training measured it
+        assert row["unigram"] == pytest.approx(facts["sources"][name]["unigram"], rel=1e-6)
+        assert row["int8"] == pytest.approx(row["float32"], abs=0.01)
+    assert (folder / "curve.csv").read_text().count("\n") == 13
+    assert (folder / "curve.svg").read_text().startswith("<svg")
+
+
+def test_what_is_too_large_or_cannot_be_measured_is_not_shipped(place, encoder_folder, tmp_path):
+    assert follow(place, output="large").code == 0
+    refused = run("encoder", "ship", place / "large", "-o", tmp_path / "out", "--megabytes", 0.1)
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "and 0 are allowed. Pretrain a smaller one" in refused.err
+    bare = run("encoder", "ship", encoder_folder, "-o", tmp_path / "out")
+    assert "has no held-out.safetensors to be measured on" in bare.err
+    assert not (tmp_path / "out").exists()

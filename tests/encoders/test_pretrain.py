@@ -148,7 +148,7 @@ def test_every_source_has_its_own_held_out_part() -> None:
     begins = np.concatenate([train.begins, kept["easy"].begins, kept["hard"].begins])
     assert sorted(begins) == starts[:-1].tolist()
     assert sorted(kept[WHOLE].begins) == sorted([*kept["easy"].begins, *kept["hard"].begins])
-    assert (np.diff(kept["hard"].begins) == 14).mean() > 0.9  # runs of neighbours
+    assert (np.diff(kept["hard"].begins) == 14).mean() > 0.7  # runs of four neighbours
     with pytest.raises(InputError, match="together are all of them"):
         pretrain(ids, starts, SHAPE, plan, sources={"easy": 200})
 

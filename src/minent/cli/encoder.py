@@ -216,6 +216,25 @@ def _piece_vectors(folder: str) -> np.ndarray:
 
 
 @app.command()
+def ship(
+    folder: Annotated[
+        Path, typer.Argument(metavar="ENCODER", help="A folder from 'pretrain --config'.", show_default=False)
+    ],
+    output: options.Output,
+    weights: Annotated[
+        str, typer.Option(metavar="NAME", help="float16, int8 or float32; auto takes the first that is small enough.")
+    ] = "auto",
+    megabytes: Annotated[float, typer.Option(metavar="N", help="The most that the folder may take.")] = 25.0,
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Write an encoder as it is shipped: in fewer bytes, measured again, with a model card."""
+    from minent.cli import shipping
+
+    options.check_output(output, overwrite)
+    print("\n".join(shipping.ship(folder, output, weights=weights, megabytes=megabytes, overwrite=overwrite)))
+
+
+@app.command()
 def evaluate(
     folder: Annotated[str, typer.Argument(metavar="ENCODER", help="A folder from 'pretrain'.", show_default=False)],
     pieces: Pieces,

@@ -305,7 +305,7 @@ class Trial:
             f"{steps[-1]:,.0f}{memory}",
             f"loss {first:.3f} bits per byte in the first quarter, {last:.3f} in the last; {slope:+.3f} bits for a "
             f"doubling of the steps at the present learning rate",
-            f"the whole run: {self.planned:,} steps, {tokens / 1e6:,.0f} million tokens, "
+            f"the whole run: {self.planned:,} steps, {tokens / 1e6:,.1f} million tokens, "
             f"{tokens / train_tokens:.1f} passes over {train_tokens / 1e6:,.1f} million: "
             f"{tokens / rate / 60:,.1f} minutes",
             f"25 minutes hold {fits / 1e6:,.0f} million tokens ({fits / train_tokens:.1f} passes): "

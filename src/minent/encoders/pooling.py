@@ -59,6 +59,21 @@ class Pooling:
         return vectors.astype(np.float32)
 
 
+@torch.inference_mode()
+def states_of(encoder: Encoder, row: np.ndarray) -> np.ndarray:
+    """One vector per token of a row of at most `max_length` tokens, those that text vectors are means of.
+
+    Args:
+        encoder: The encoder.
+        row: Ids.
+
+    Returns:
+        float32 `(len(row), dim)`.
+    """
+    inputs = torch.from_numpy(np.asarray(row, dtype=np.int64))[None]
+    return encoder.states(inputs, torch.ones_like(inputs, dtype=torch.bool))[-2][0].numpy()
+
+
 def weighted_means(encoder: Encoder, weights: np.ndarray, ids: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Return the weighted mean of each text's token vectors, float64; a long text is read in windows."""
     windows, owners = cut(starts, encoder.config.max_length)

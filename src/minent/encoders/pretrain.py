@@ -27,6 +27,7 @@ from minent.errors import InputError
 from minent.runtime import Reporter, silent
 
 WHOLE = ""  # the held-out part of all sources together
+FEWEST_RUNS = 50
 RUN = 32  # texts that are held out together: the neighbour of a text says much of it
 
 
@@ -123,7 +124,7 @@ def held_out(
 
     Args:
         starts: Where each text starts, then the number of ids.
-        sources: How many of the texts come from where; then runs of `RUN` texts are kept, else single windows.
+        sources: How many of the texts come from where; then runs of up to `RUN` texts are kept, else single windows.
         encoder: The shape.
         config: The share and the seed.
 
@@ -134,13 +135,13 @@ def held_out(
         >>> shape, plan = EncoderConfig(vocab_size=9), PretrainConfig(held_out=0.5)
         >>> train, kept = held_out(np.arange(0, 2001, 10), {"en": 120, "zh": 80}, shape, plan)
         >>> len(train), {name: len(windows) for name, windows in kept.items()}
-        (96, {'': 104, 'en': 56, 'zh': 48})
+        (100, {'': 100, 'en': 60, 'zh': 40})
     """
     cuts, owners = cut(starts, max(1, encoder.max_length - config.prompt_length - 2))
     windows, rng = Windows(cuts[:-1], np.diff(cuts)), np.random.default_rng([config.seed, 1])
     counts = {WHOLE: len(starts) - 1} if sources is None else dict(sources)
     source = np.repeat(np.arange(len(counts)), list(counts.values()))[owners]
-    runs = np.arange(len(windows)) if sources is None else _runs(owners, source)
+    runs = np.arange(len(windows)) if sources is None else _runs(owners, source, np.array(list(counts.values())))
     held = np.zeros(len(windows), dtype=bool)
     for number in range(len(counts)):
         inside = source == number
@@ -154,10 +155,11 @@ def held_out(
     return windows[~held], {WHOLE: windows[mixed]} | {name: part for name, part in kept.items() if name != WHOLE}
 
 
-def _runs(owners: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """A number for each run of neighbouring texts of one source."""
+def _runs(owners: np.ndarray, source: np.ndarray, texts: np.ndarray) -> np.ndarray:
+    """A number for each run of neighbouring texts of one source; a source of few texts has shorter runs."""
     first = np.searchsorted(source, source)  # the first window of the same source
-    return owners[first] + (owners - owners[first]) // RUN * RUN
+    length = np.clip(texts // FEWEST_RUNS, 1, RUN)[source]
+    return owners[first] + (owners - owners[first]) // length * length
 
 
 def unigram_of_windows(ids: np.ndarray, windows: Windows, vocab_size: int) -> np.ndarray:
