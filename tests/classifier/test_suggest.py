@@ -1,5 +1,7 @@
 """What to label next."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,8 @@ from minent.classifier import TextClassifier, suggest
 from minent.classifier.suggest import choose
 from minent.errors import InputError
 from tests.classifier.corpora import draw
+
+suggest_module = import_module("minent.classifier.suggest")  # the package gives the function under this name
 
 
 def test_doubtful_texts_come_first_and_no_two_alike():
@@ -39,6 +43,32 @@ def test_before_there_is_a_model_it_covers_every_topic():
     assert {labels[one.row] for one in found} == {"sea", "wood", "town"}
     assert found[0].label is None
     assert len(suggest(None, texts[:3], 10)) == 3
+
+
+def test_clusters_send_the_middle_of_each():
+    random = np.random.default_rng(0)
+    axes = np.eye(3)
+    latent = np.vstack([axes[k] + 0.05 * random.normal(size=(size, 3)) for k, size in enumerate((40, 30, 20))])
+    found = choose(latent, np.zeros((0, 3)), None, 3, method="clusters")
+    assert [int(latent[row].argmax()) for row in found] == [0, 1, 2]  # large ones first
+    assert all(latent[row] @ axes[k] / np.linalg.norm(latent[row]) > 0.99 for k, row in enumerate(found))
+    assert len(choose(latent[:2], np.zeros((0, 3)), None, 5, method="clusters")) == 2
+
+
+def test_the_margin_goes_by_doubt_alone():
+    probabilities = np.array([[0.9, 0.1], [0.55, 0.45], [0.5, 0.5], [0.7, 0.3]])
+    assert choose(np.eye(4), np.zeros((0, 4)), probabilities, 3, method="margin") == [2, 1, 3]
+
+
+def test_every_method_is_to_be_had_by_name():
+    texts, labels = draw(30, seed=23)
+    model = TextClassifier(budget_seconds=5).fit(texts[:8], labels[:8])
+    for method in suggest_module.METHODS:
+        assert len(suggest(model, texts, 5, labelled=texts[:8], method=method)) == 5
+    with pytest.raises(InputError, match="Did you mean 'margin'"):
+        suggest(model, texts, 5, method="margins")
+    with pytest.raises(InputError, match="but model is None"):
+        suggest(None, texts, 5, method="margin")
 
 
 def test_nothing_to_choose_from_is_an_error():

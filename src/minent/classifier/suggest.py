@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minent.errors import InputError
+from minent.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from minent.classifier.estimator import TextClassifier
 
 _CANDIDATES = 2000
+METHODS = ("decomposition", "clusters", "margin")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,13 @@ class Suggestion:
 
 
 def suggest(
-    model: TextClassifier | None, texts: Iterable[str], n: int = 20, *, labelled: Iterable[str] = (), seed: int = 0
+    model: TextClassifier | None,
+    texts: Iterable[str],
+    n: int = 20,
+    *,
+    labelled: Iterable[str] = (),
+    seed: int = 0,
+    method: str = "decomposition",
 ) -> list[Suggestion]:
     """Choose the texts whose labels would teach most.
 
@@ -50,13 +57,17 @@ def suggest(
         texts: To choose from. Repetitions, empty texts and those in `labelled` are passed over.
         n: How many, 1 or more; fewer are returned where there are no more.
         labelled: Texts that have a label.
-        seed: Of the latent semantic analysis.
+        seed: Of the latent semantic analysis and the clusters.
+        method: `"decomposition"` weighs doubt and covers what the labelled texts do not stand for; `"clusters"` takes
+            the middle of each of n soft clusters of the doubtful texts; `"margin"` goes by doubt alone, so it needs a
+            model.
 
     Returns:
         The chosen texts, the most telling first.
 
     Raises:
-        InputError: `n < 1`, `texts` holds nothing to choose from, or something that is no string.
+        InputError: `n < 1`, `texts` holds nothing to choose from, or something that is no string; another method, or
+            `"margin"` without a model.
 
     Example:
         >>> sorted(found.text for found in suggest(None, ["so good", "so good fun", "so bad", "bad bad"], 2))
@@ -69,6 +80,10 @@ def suggest(
         raise InputError(f"n is {n}; it takes a whole number above zero.")
     if seed < 0:
         raise InputError(f"seed is {seed}; it takes a whole number, 0 or more.")
+    if method not in METHODS:
+        raise InputError(f"method is {method!r}; it is one of {', '.join(METHODS)}.{did_you_mean(method, METHODS)}")
+    if method == "margin" and model is None:
+        raise InputError("method is 'margin', which goes by what a model doubts, but model is None. Give one.")
     given, known = checked_texts(texts, "texts"), checked_texts(labelled, "labelled")
     rows = _distinct(given, set(known))
     if not rows:
@@ -76,7 +91,7 @@ def suggest(
     chosen_from = [given[row] for row in rows]
     latent = Groundwork([*chosen_from, *known], seed=seed).all.latent
     probabilities = None if model is None else model.predict_proba(chosen_from)
-    picked = choose(latent[: len(rows)], latent[len(rows) :], probabilities, n)
+    picked = choose(latent[: len(rows)], latent[len(rows) :], probabilities, n, method=method, seed=seed)
     return [
         Suggestion(
             rows[place],
@@ -88,7 +103,15 @@ def suggest(
     ]
 
 
-def choose(latent: np.ndarray, labelled: np.ndarray, probabilities: np.ndarray | None, n: int) -> list[int]:
+def choose(
+    latent: np.ndarray,
+    labelled: np.ndarray,
+    probabilities: np.ndarray | None,
+    n: int,
+    *,
+    method: str = "decomposition",
+    seed: int = 0,
+) -> list[int]:
     """Return the rows of `latent` to label next, best first.
 
     Args:
@@ -96,24 +119,53 @@ def choose(latent: np.ndarray, labelled: np.ndarray, probabilities: np.ndarray |
         labelled: float (labelled texts, rank).
         probabilities: float (texts, classes), or None.
         n: How many at most.
+        method: One of `METHODS`.
+        seed: Of the clusters.
     """
-    from minent import lowrank
-
     doubt = np.ones(len(latent)) if probabilities is None else 1.0 - _margin(probabilities)
     candidates = np.argsort(-doubt, kind="stable")[:_CANDIDATES]
+    picked: list[int] = []
+    if method == "decomposition":
+        picked = _decompose(latent, labelled, doubt, candidates, n)
+    if method == "clusters":
+        picked = _middles(latent, candidates[: max(10 * n, 100)] if probabilities is not None else candidates, n, seed)
+    left = [int(row) for row in candidates if row not in set(picked)]  # few dimensions: go on by doubt alone
+    return [*picked, *left][:n]
+
+
+def _decompose(
+    latent: np.ndarray, labelled: np.ndarray, doubt: np.ndarray, candidates: np.ndarray, n: int
+) -> list[int]:
+    """Pick the doubtful texts that explain most of what the labelled ones leave."""
+    from minent import lowrank
+
     columns = (_unit(latent[candidates]) * doubt[candidates, None]).T
     room = min(columns.shape) - n  # dimensions that the labelled texts may take up
     first = _unit(labelled).T
     if first.shape[1] > max(room, 0):
         first = first[:, lowrank.interpolative(first, rank=room, method="qr").columns] if room > 0 else first[:, :0]
-    start, picked = first.shape[1], []
-    if columns.size:
-        rank = min(start + n, columns.shape[0], start + columns.shape[1])
-        both = np.hstack([first, columns])
-        found = lowrank.interpolative(both, rank=rank, method="qr", start=range(start)).columns
-        picked = [int(candidates[column - start]) for column in found[start:]]
-    left = [int(row) for row in candidates if row not in set(picked)]  # few dimensions: go on by doubt alone
-    return [*picked, *left][:n]
+    start = first.shape[1]
+    if not columns.size:
+        return []
+    rank = min(start + n, columns.shape[0], start + columns.shape[1])
+    both = np.hstack([first, columns])
+    found = lowrank.interpolative(both, rank=rank, method="qr", start=range(start)).columns
+    return [int(candidates[column - start]) for column in found[start:]]
+
+
+def _middles(latent: np.ndarray, candidates: np.ndarray, n: int, seed: int) -> list[int]:
+    """The text nearest to the middle of each of n soft clusters, those of large clusters first."""
+    from minent.capsules import SoftKMeans
+
+    points = _unit(latent[np.sort(candidates)])
+    if len(points) <= n or not points.shape[1]:
+        return []
+    found = SoftKMeans(n, metric="cosine", n_init=1, seed=seed).fit(points)
+    apart, sizes = found.transform(points), np.bincount(found.labels_, minlength=n)
+    order = [cluster for cluster in np.argsort(-sizes, kind="stable") if sizes[cluster]]
+    inside = (np.flatnonzero(found.labels_ == cluster) for cluster in order)
+    nearest = [rows[apart[rows, cluster].argmin()] for cluster, rows in zip(order, inside)]
+    return [int(np.sort(candidates)[row]) for row in nearest]
 
 
 def _margin(probabilities: np.ndarray) -> np.ndarray:
