@@ -40,6 +40,16 @@ def greedy(a: np.ndarray, rank: int) -> list[int]:
     return chosen
 
 
+def spared(a: np.ndarray, columns: list[int], fixed: int, error: float) -> list[int]:
+    """Drop the column without which the error is least, as long as it stays within `error`; the first ones stay."""
+    while True:
+        fewer = [[*columns[:i], *columns[i + 1 :]] for i in range(fixed, len(columns))]
+        errors = [error_of(a, each) for each in fewer]
+        if not errors or min(errors) > error:
+            return columns
+        columns = fewer[int(np.argmin(errors))]
+
+
 def tail(a: np.ndarray, rank: int) -> float:
     """The least error of any matrix of this rank (Eckart and Young)."""
     return float(np.linalg.norm(np.linalg.svd(a, compute_uv=False)[rank:]))

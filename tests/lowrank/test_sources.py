@@ -181,12 +181,25 @@ def test_memory_does_not_grow_with_the_number_of_rows() -> None:
     assert peaks[1] < 1.1 * peaks[0]
 
 
+def test_chunks_without_rows_are_passed_over() -> None:
+    a = SHAPES["tall"]
+    for goal in ({"rank": 6}, {"tolerance": 0.1}):
+        plain = interpolative(in_chunks(a), **goal)
+        holes = interpolative(lambda: [a[:0], a[:37], a[37:37], sparse.csr_array((0, 90)), a[37:], a[:0]], **goal)
+        assert holes.columns.tolist() == plain.columns.tolist()
+        assert holes.error == pytest.approx(plain.error)
+    assert svd(lambda: [a[:0], a], rank=2).s == pytest.approx(svd(lambda: [a], rank=2).s)
+    assert interpolative(iter([a[:0], a, a[:0]]), rank=6).rank == 6
+
+
 def test_chunks_that_go_wrong_are_named() -> None:
     a = np.ones((4, 3))
     bad = a.copy()
     bad[1, 2] = np.nan
     for chunks, message in [
-        ([], "a gives no chunk of rows"),
+        ([], "a gives no chunk with a row"),
+        ([a[:0], a[:0]], "a gives no chunk with a row"),
+        ([a[:0], a, a[:0, :0], np.ones((2, 4))], "a, chunk 3 has 4 columns, but chunk 1 has 3"),
         ([a, np.ones((2, 4))], "a, chunk 1 has 4 columns, but chunk 0 has 3"),
         ([a, bad], r"a, chunk 1\[1, 2\] is nan"),
         ([a, a.astype(np.float32)], "a, chunk 1 has dtype float32, but chunk 0 has float64"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,12 +44,10 @@ class Fit:
         full[:, self.columns] = np.eye(len(self.columns), dtype=full.dtype)
         return full
 
-    def without(self, place: int, missed: float) -> Fit:
-        """The fit without one column, which costs `missed`, when all are independent; the matrix is not looked at."""
-        places = np.delete(np.arange(len(self.columns)), place)
+    def reordered(self, places: list[int]) -> Fit:
+        """The same fit with its columns in another order, when all are independent."""
         q, triangle = np.linalg.qr(self.triangle[:, places])
-        seen, squares = q.conj().T @ self.seen, self.squares + missed
-        return Fit(self.columns[places], triangle, np.arange(len(places)), seen, squares, self.kind, self.size)
+        return replace(self, columns=self.columns[places], triangle=triangle, seen=q.conj().T @ self.seen)
 
     def first(self, count: int) -> Fit:
         """The fit on the first columns, when `order` is none but their own."""
@@ -107,21 +105,42 @@ def _safe(source: Source) -> float:
 
 
 def spare(found: Fit, fixed: int, target: float) -> Fit:
-    """Drop the column that is missed least, again and again, while the squared error stays within `target`.
-
-    What is missed without column i is `||T_i||**2 / ||row i of R**-1||**2`.
-    """
-    if not found.is_independent:
-        return found
-    while len(found.columns) > fixed:
-        inverse = invert(found.triangle)
-        missed = square(inverse @ found.seen).sum(axis=1) / square(inverse).sum(axis=1)
-        missed[:fixed] = np.inf
-        least = int(np.argmin(missed))
-        if found.squares + missed[least] > target:
+    """Drop the column that is missed least, again and again, while the squared error stays within `target`."""
+    while found.is_independent:
+        dropped = _least_missed(found, fixed, target)
+        kept = np.delete(np.arange(len(found.columns)), dropped).tolist()
+        fewer = fewest(found.reordered([*kept, *dropped[::-1]]), fixed, target) if dropped else found
+        if len(fewer.columns) == len(found.columns):
             return found
-        found = found.without(least, float(missed[least]))
+        found = fewer
     return found
+
+
+def _least_missed(found: Fit, fixed: int, target: float) -> list[int]:
+    """The places of the columns to drop, in that order.
+
+    What is missed without column i is `||T_i||**2 / W_ii`, where `W = inv(C.H C)`. The rows of T and W that remain are
+    those on the other columns; of T only the products `T T.H` are needed, so a column costs no look at the matrix. They
+    lose digits on the way, so who drops many looks again.
+    """
+    inverse = invert(found.triangle).astype(np.result_type(found.triangle.dtype, np.float64), copy=False)
+    weights = inverse @ inverse.conj().T
+    products = inverse @ (found.seen @ found.seen.conj().T) @ inverse.conj().T
+    squares, dropped, gone = found.squares, list[int](), np.arange(len(found.columns)) < fixed
+    while not gone.all():
+        own = weights.diagonal().real
+        missed = np.where(gone, np.inf, products.diagonal().real / np.where(gone, 1.0, own))
+        least = int(np.argmin(missed))
+        squares += max(float(missed[least]), 0.0)
+        if squares > target:
+            break
+        dropped.append(least)
+        gone[least] = True
+        share = weights[:, least] / own[least]
+        row = products[least].copy()
+        products += np.outer(share, share.conj()) * row[least] - np.outer(share, row) - np.outer(row, share).conj()
+        weights -= np.outer(share, weights[least])
+    return dropped
 
 
 def fewest(found: Fit, fixed: int, target: float) -> Fit:

@@ -20,7 +20,8 @@ Array = NDArray[Any]
 Matrix = Any  # an Array or a sparse.csc_array: both know .shape, .dtype, .T and @
 
 _LARGEST_ENTRY = {np.dtype(np.float32): 1e9, np.dtype(np.float64): 1e70}
-_BLOCK = 512  # columns that are made dense, or compared with their approximation, at a time
+_BLOCK = 512  # columns that are made dense at a time
+_LEAST_ROWS = 32  # that are compared with their approximation at a time, or as many as have _ENTRIES
 _ENTRIES = 1 << 18  # entries that are squared and summed at a time
 _SMALL_AREA = 1_000_000  # up to here an error is computed entry by entry
 _SAFE_SHARE = 1e-7  # of the squared length: a difference of squares above it has six digits or more
@@ -130,11 +131,24 @@ def length(a: Matrix) -> float:
 
 
 def residual_columns(a: Matrix, left: Array, right: Array) -> NDArray[np.float64]:
-    """The squared length of each column of `a - left @ right`, a block of columns at a time."""
-    squares = np.empty(a.shape[1])
-    for begin in range(0, a.shape[1], _BLOCK):
-        block = slice(begin, begin + _BLOCK)
-        squares[block] = column_squares(dense(a[:, block]) - left @ right[:, block])
+    """The squared length of each column of `a - left @ right`, a block of rows (of a sparse `a`, of columns) at a time.
+
+    The blocks of rows share one buffer, which stays in the cache.
+    """
+    squares = np.zeros(a.shape[1])
+    if sparse.issparse(a):
+        for begin in range(0, a.shape[1], _BLOCK):
+            block = slice(begin, begin + _BLOCK)
+            squares[block] = column_squares(dense(a[:, block]) - left @ right[:, block])
+        return squares
+    rows = min(max(_LEAST_ROWS, _ENTRIES // a.shape[1]), a.shape[0])
+    buffer = np.empty((rows, a.shape[1]), dtype=np.result_type(a, left, right))
+    for begin in range(0, a.shape[0], rows):
+        block = slice(begin, begin + rows)
+        rest = buffer[: len(a[block])]
+        np.matmul(left[block], right, out=rest)
+        np.subtract(a[block], rest, out=rest)
+        squares += column_squares(rest)
     return squares
 
 

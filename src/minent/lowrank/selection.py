@@ -7,14 +7,14 @@ the lowest index.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from minent.lowrank.matrices import Array, Matrix, column_squares, dense, residual_columns, rows_on, square
-from minent.lowrank.orthogonal import triangle
+from minent.lowrank.orthogonal import independent, triangle
 
 Selector = Callable[[Matrix, Sequence[int], int, np.random.Generator], list[int]]
 
@@ -44,14 +44,26 @@ class _Residual:
         self._below = capacity if outside is not None else 0
         self._basis = np.zeros((a.shape[0] + self._below, most), dtype=a.dtype, order="F")
         self._directions = 0
-        self._taken: list[int] = []
-        for column in taken:
-            self.take(column)
+        self._taken = list(taken)
+        if self._taken:
+            self._take_all()
 
     @property
     def basis(self) -> Array:
         """Orthonormal columns that span what was taken."""
         return self._basis[:, : self._directions]
+
+    def _take_all(self) -> None:
+        """Add the first columns together; of those that depend on others, none."""
+        count = len(self._taken)
+        first = np.zeros((self._basis.shape[0], count), dtype=self.a.dtype)
+        first[: self.a.shape[0]] = dense(self.a[:, self._taken])
+        if self._below:
+            first[self.a.shape[0] + np.arange(count), np.arange(count)] = self.outside[self._taken] ** 0.5
+        q = independent(first, max(self.a.shape), self.precision)[0]
+        self._directions = q.shape[1]
+        self._basis[:, : self._directions] = q
+        self._refresh()
 
     def take(self, column: int) -> Array | None:
         """Add a column; return what each column of the residual has along the new direction, or None if it is none."""
@@ -92,28 +104,32 @@ class _Residual:
         self.reference = float(self.squares.max())
 
 
+def pivots(a: Matrix, taken: Sequence[int], count: int, *, outside: Array | None = None) -> Iterator[tuple[int, float]]:
+    """Column-pivoted QR, up to `count` steps: always the column that lies farthest from those taken.
+
+    Yields the column and the squared length of what is left then. Each step is two products with a vector; near full
+    rank a tall matrix is first brought to its triangle, which has the same lengths and angles.
+    """
+    residual = _Residual(_shortened(a, count), taken, len(taken) + count, outside)
+    while count:
+        column = int(np.argmax(residual.squares))
+        if residual.squares[column] <= residual.floor:
+            return
+        if residual.take(column) is not None:
+            count -= 1
+            yield column, float(residual.squares.sum())
+
+
 def by_length(
     a: Matrix,
     taken: Sequence[int],
     count: int,
     draw: np.random.Generator | None = None,
     *,
-    enough: float = 0.0,
     outside: Array | None = None,
 ) -> list[int]:
-    """Column-pivoted QR, stopped after `count` steps: always the column that lies farthest from those taken.
-
-    It also stops when what is left has a squared length up to `enough`. Each step is two products with a vector; near
-    full rank a tall matrix is first brought to its triangle, which has the same lengths and angles.
-    """
-    residual, chosen = _Residual(_shortened(a, count), taken, len(taken) + count, outside), list[int]()
-    while len(chosen) < count:
-        column = int(np.argmax(residual.squares))
-        if residual.squares[column] <= residual.floor or float(residual.squares.sum()) <= enough:
-            break
-        if residual.take(column) is not None:
-            chosen.append(column)
-    return chosen
+    """The columns of `pivots`."""
+    return [column for column, _ in pivots(a, taken, count, outside=outside)]
 
 
 def by_pool(a: Matrix, taken: Sequence[int], count: int, draw: np.random.Generator) -> list[int]:

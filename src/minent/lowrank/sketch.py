@@ -23,8 +23,7 @@ _SPARE = 10
 _ROUNDING = 1e-10  # of a column's squared length: less is not told from rounding
 _FEWEST_ROUNDS = 2  # of exchange: when fewer can be paid for, it is not begun
 _SMALL, _ROUNDS_WHEN_SMALL = 50_000, 10  # numbers in the sketch: so small that exchanging costs nothing
-_WORST_SHARE = 0.4  # of the squared error that columns leave: singular vectors leave about this much
-_NEARLY_WHOLE = 0.7  # of the shorter side: a sketch this wide costs more than it saves
+NEARLY_WHOLE = 0.7  # of the shorter side: a sketch this wide costs more than it saves
 
 
 class Sketch:
@@ -42,7 +41,7 @@ class Sketch:
     def __init__(self, source: Source, width: int, draw: np.random.Generator) -> None:
         self.mixtures = self.probes = self.outside = None
         self.height = max(source.shape[0], 1)
-        self.whole = source.matrix is not None and width >= _NEARLY_WHOLE * min(source.shape)
+        self.whole = source.matrix is not None and width >= NEARLY_WHOLE * min(source.shape)
         if self.whole:
             self.small = triangle_of(source.matrix)
         elif source.matrix is not None:
@@ -58,13 +57,10 @@ class Sketch:
 
     def choose(self, first: list[int], count: int) -> list[int]:
         """`first`, then up to `count` other columns, the pivots improved by exchanges."""
-        return self.improve(self.pivots(first, count), len(first))
+        pivots = by_length(self.small, first, count, outside=self.outside)
+        return self._improve([*first, *pivots], len(first))
 
-    def pivots(self, first: list[int], count: int, enough: float = 0.0) -> list[int]:
-        """`first`, then up to `count` other columns, until the squared error comes down to about `enough`."""
-        return [*first, *by_length(self.small, first, count, enough=enough, outside=self.outside)]
-
-    def improve(self, columns: list[int], fixed: int) -> list[int]:
+    def _improve(self, columns: list[int], fixed: int) -> list[int]:
         """Exchange as often as costs about what the products with the whole matrix cost, where columns are apart."""
         if sparse.issparse(self.small) or not columns:
             return columns
@@ -77,26 +73,9 @@ class Sketch:
         return exchange(self.small, columns, fixed, most, self.outside)
 
 
-def wider(sketch: Sketch, width: int, target: float) -> int:
-    """The next width, when the columns of this one leave more than `target`: twice, or what the spectrum foretells.
-
-    What the leading j singular values leave falls about like a power of j; the power is read off the second quarter
-    of those of the sketch.
-    """
-    small = sketch.small
-    if sparse.issparse(small) or sketch.outside is None or target <= 0:
-        return 2 * width
-    values = np.linalg.eigvalsh(small @ small.conj().T)[::-1].clip(0)
-    left = float(sketch.outside.sum()) + np.append(np.cumsum(values[::-1])[::-1], 0.0)
-    near, far = len(values) // 4, len(values) // 2
-    power = np.log(left[near] / left[far]) / np.log(far / near) if left[far] > 0 else np.inf
-    wanted = far * (left[far] / (_WORST_SHARE * target)) ** (1 / power) if power > 0 else np.inf
-    return int(min(max(1.5 * wanted + _SPARE, 2 * width), 16 * width))
-
-
 def settled(source: Source, width: int) -> Source:
     """The source, or, when nearly all of an operator would be asked for, the matrix that it stands for."""
-    if isinstance(source, Operator) and width >= _NEARLY_WHOLE * min(source.shape):
+    if isinstance(source, Operator) and width >= NEARLY_WHOLE * min(source.shape):
         return Held(check_matrix(source.columns(np.arange(source.shape[1]))))
     return source
 

@@ -5,6 +5,7 @@ A source multiplies from either side and hands out columns; that is all that the
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -58,7 +59,7 @@ class Source:
         raise NotImplementedError
 
     def mixtures(self, count: int, draw: np.random.Generator) -> Array:
-        """`count` Gaussian mixtures of the rows."""
+        """`count` random mixtures of the rows: Gaussian, or, in memory, where no bound is read off them, by signs."""
         return self.rows_on(gaussian(draw, self.shape[0], count, self.dtype))
 
     def project(self, wanted: Array, guide: Array) -> tuple[Array, Array, Array]:
@@ -73,6 +74,16 @@ class Source:
 def gaussian(draw: np.random.Generator, rows: int, columns: int, dtype: Any) -> Array:
     """Standard normal numbers. Row after row, so that drawing in chunks gives the same numbers."""
     return draw.standard_normal((rows, columns)).astype(np.zeros(0, dtype).real.dtype, copy=False)
+
+
+def signs(draw: np.random.Generator, rows: int, columns: int, dtype: Any) -> Array:
+    """As many random signs: they mix as well as normal numbers, and are drawn in a twentieth of the time.
+
+    Source:
+        Achlioptas (2003), doi:10.1016/S0022-0000(03)00025-4.
+    """
+    bits = np.unpackbits(draw.integers(0, 256, rows * columns // 8 + 1, dtype=np.uint8), count=rows * columns)
+    return (2.0 * bits.reshape(rows, columns) - 1.0).astype(np.zeros(0, dtype).real.dtype, copy=False)
 
 
 def precision(dtype: Any) -> float:
@@ -93,6 +104,9 @@ class Held(Source):
 
     def rows_on(self, y: Array) -> Array:
         return rows_on(y, self.matrix)
+
+    def mixtures(self, count: int, draw: np.random.Generator) -> Array:
+        return self.rows_on(signs(draw, self.shape[0], count, self.dtype))
 
     def columns(self, wanted: Array) -> Array:
         matrix: Matrix = self.matrix
@@ -133,14 +147,14 @@ class Chunks(Source):
     """Rows that come in chunks from a function that starts to read them anew, or once from an iterator."""
 
     def __init__(self, start: Callable[[], Iterator[Any]], name: str, *, once: bool) -> None:
-        self.once, self._name, self._start, self._reading = once, name, start, 0
-        self._first: Iterator[Any] | None = start()
-        head = next(self._first, None)
-        if head is None:
-            raise InputError(f"{name} gives no chunk of rows; it takes a matrix with at least one row.")
-        self._head = check_matrix(to_numpy(head, f"{name}, chunk 0"), f"{name}, chunk 0")
-        self.dtype = self._head.dtype
-        self.shape = (-1, self._head.shape[1])  # how many rows there are is known when they have been read
+        self.once, self._name, self._start = once, name, start
+        self._first: Iterator[tuple[int, Matrix]] | None = self._chunks()
+        self._ahead = list(itertools.islice(self._first, 1))
+        if not self._ahead:
+            raise InputError(f"{name} gives no chunk with a row; it takes a matrix with at least one.")
+        self._known, head = self._ahead[0]
+        self.dtype = head.dtype
+        self.shape = (-1, head.shape[1])  # how many rows there are is known when they have been read
 
     def mixtures(self, count: int, draw: np.random.Generator) -> Array:
         mixed, total, rows = np.zeros((count, self.shape[1]), dtype=self.dtype), 0.0, 0
@@ -185,24 +199,26 @@ class Chunks(Source):
             raise InputError(
                 f"{self._name} is an iterator, whose rows can be read once; pass the function that makes it."
             )
-        source = self._start() if self._first is None else self._first
-        self._first, begin, number = None, 0, 0
-        if not again:
-            head, self._head = self._head, None
-            yield 0, head
-            begin, number = head.shape[0], 1
-            del head
-        for piece in source:
-            name = f"{self._name}, chunk {number}"
-            chunk = check_matrix(to_numpy(piece, name), name)
+        numbered = self._chunks() if self._first is None else itertools.chain(self._ahead, self._first)
+        self._first, self._ahead, begin = None, [], 0
+        for number, chunk in numbered:
+            name, known = f"{self._name}, chunk {number}", f"but chunk {self._known} has"
             if chunk.shape[1] != self.shape[1]:
-                raise InputError(f"{name} has {chunk.shape[1]} columns, but chunk 0 has {self.shape[1]}.")
+                raise InputError(f"{name} has {chunk.shape[1]} columns, {known} {self.shape[1]}.")
             if chunk.dtype != self.dtype:
-                raise InputError(f"{name} has dtype {chunk.dtype}, but chunk 0 has {self.dtype}.")
+                raise InputError(f"{name} has dtype {chunk.dtype}, {known} {self.dtype}.")
             yield begin, chunk
-            begin, number = begin + chunk.shape[0], number + 1
+            begin += chunk.shape[0]
         if again and begin != self.shape[0]:
             raise InputError(f"{self._name} gave {self.shape[0]} rows at first and now {begin}; it must give the same.")
+
+    def _chunks(self) -> Iterator[tuple[int, Matrix]]:
+        """Start to read; number and check the chunks, and pass over those without a row."""
+        for number, piece in enumerate(self._start()):
+            name = f"{self._name}, chunk {number}"
+            rows = to_numpy(piece, name)
+            if getattr(rows, "ndim", 0) != 2 or rows.shape[0]:
+                yield number, check_matrix(rows, name)
 
 
 def memory_mapped(a: np.memmap[Any, Any]) -> Callable[[], Iterator[Array]]:
