@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from minent.classifier.conformal import Judgements
     from minent.classifier.explain import Explanation
     from minent.classifier.groundwork import Groundwork
-    from minent.prompts import Backbone
+    from minent.prompts.backbone import AnyBackbone
 
 KIND, FORMAT = "classifier", 1
 EXAMPLES = "labelled.jsonl"
@@ -35,7 +35,8 @@ class TextClassifier:
     Args:
         budget_seconds: Time for `fit` on two ordinary cores; 60 and less leave the neural rungs out.
         seed: Of every random draw.
-        backbone: An encoder with its tokenizer for the neural rungs, instead of one pretrained on the pool.
+        backbone: A pretrained model for the neural rungs, instead of an encoder pretrained on the pool: from
+            `minent.prompts.load_backbone`, or its folder or name. Only `fit` reads it; the student learns from it.
 
     Attributes:
         classes_: The labels, sorted, as strings.
@@ -55,7 +56,9 @@ class TextClassifier:
 
     _estimator_type = "classifier"
 
-    def __init__(self, budget_seconds: float = 300, seed: int = 0, backbone: Backbone | None = None) -> None:
+    def __init__(
+        self, budget_seconds: float = 300, seed: int = 0, backbone: AnyBackbone | str | Path | None = None
+    ) -> None:
         self.budget_seconds = budget_seconds
         self.seed = seed
         self.backbone = backbone

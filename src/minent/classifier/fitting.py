@@ -25,7 +25,7 @@ from minent.classifier.hints import Hints, class_name_hints
 from minent.classifier.ladder import Climb, Rung
 from minent.classifier.linear import LinearModel
 from minent.classifier.members import LogisticOnDense, LogisticOnTfidf, Member, NaiveBayesEM, RidgeOnTfidf
-from minent.classifier.plan import Plan, make_plan
+from minent.classifier.plan import ENCODER_SHARE, Plan, make_plan
 from minent.classifier.task import Task, read_task
 from minent.classifier.workbench import Workbench
 from minent.errors import InputError
@@ -33,6 +33,7 @@ from minent.runtime import Reporter, silent, thread_count
 
 if TYPE_CHECKING:
     from minent.prompts import Backbone
+    from minent.prompts.backbone import AnyBackbone
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def fit_classifier(
     *,
     budget_seconds: float,
     seed: int,
-    backbone: Backbone | None,
+    backbone: AnyBackbone | str | Path | None,
     progress: Reporter,
     work_folder: str | Path | None,
     resume: bool,
@@ -63,6 +64,7 @@ def fit_classifier(
 ) -> Fitted:
     """Fit; see `TextClassifier.fit`."""
     _check(budget_seconds, seed)
+    backbone = _found(backbone)
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     task = read_task(X, y, unlabeled)
     bench = Workbench(work_folder, resume=resume)
@@ -70,7 +72,7 @@ def fit_classifier(
     task = task.limited(plan.pool_characters, seed)
     with _one_thread_of_algebra():
         work = groundwork or _lay_groundwork(
-            [*task.pool, *task.texts], len(task.classes), plan, seed, backbone, bench, progress
+            [*task.pool, *task.texts], len(task.classes), plan, seed, _ours(backbone), bench, progress
         )
         work.prepare()
         pool, gold = _views(work, task)
@@ -90,14 +92,9 @@ def fit_classifier(
             pool.texts, gold.texts, task.labels, task.classes, spaced=work.vocabulary.script == "spaced", seed=seed
         )
         climb.decision += [note] if note else []
-        reasons = _why_not(plan, work)
-        neural = [] if len(reasons) == len(NEURAL) else neural_members(task.classes)
-        left_out = [Rung(name, title, "neural", note=reasons[name]) for name, title in NEURAL if name in reasons]
+        neural, left_out = _neural_rungs(plan, work, task, backbone)
         shipped = climb.run(
-            [
-                *classical_members(pieces=work.vectors is not None, hints=hints),
-                *(member for member in neural if member.name not in reasons),
-            ],
+            [*classical_members(pieces=work.vectors is not None, hints=hints), *neural],
             left_out,
         )
         model, held_out = calibrate(climb, shipped)
@@ -109,7 +106,8 @@ def fit_classifier(
         "machine": f"{platform.machine()}, {platform.system()}, {thread_count()} threads",
         "budget_seconds": budget_seconds,
     }
-    return Fitted(model, task.classes, facts, measured, task.digests, task.examples(), climb)
+    inputs = task.digests | ({} if backbone is None else {"backbone": backbone.digest})
+    return Fitted(model, task.classes, facts, measured, inputs, task.examples(), climb)
 
 
 def groundwork_for(
@@ -182,6 +180,41 @@ def neural_members(classes: Sequence[str]) -> list[Member]:
 
     probe = LogisticOnDense(*NEURAL[0], space="probed", kind="neural")
     return [probe, CapsuleHead(), PromptRung(tuple(classes))]
+
+
+def _neural_rungs(
+    plan: Plan, work: Groundwork, task: Task, backbone: AnyBackbone | None
+) -> tuple[list[Member], list[Rung]]:
+    """The neural rungs that are climbed, and those that are not: on the encoder, or on a model that was given."""
+    if backbone is None or _ours(backbone):
+        reasons = _why_not(plan, work)
+        members = [] if len(reasons) == len(NEURAL) else neural_members(task.classes)
+        left_out = {name: (title, reasons[name]) for name, title in NEURAL if name in reasons}
+        kept = [member for member in members if member.name not in reasons]
+    else:
+        from minent.classifier.members.backbone import backbone_members
+
+        seconds = plan.encoder_seconds / ENCODER_SHARE  # all that the classical rungs leave: nothing is pretrained
+        kept, left_out = backbone_members(backbone, task.classes, task.pool, len(task.texts), seconds)
+    return kept, [Rung(name, title, "neural", note=reason) for name, (title, reason) in left_out.items()]
+
+
+def _found(backbone: AnyBackbone | str | Path | None) -> AnyBackbone | None:
+    """Load what was named, before any work."""
+    if not isinstance(backbone, (str, Path)):
+        return backbone
+    from minent.prompts import load_backbone
+
+    return load_backbone(backbone)
+
+
+def _ours(backbone: AnyBackbone | None) -> Backbone | None:
+    """The backbone, if it is an encoder of ours, which takes the place of the one that is pretrained."""
+    if backbone is None:
+        return None
+    from minent.prompts import Backbone
+
+    return backbone if isinstance(backbone, Backbone) else None
 
 
 def _why_not(plan: Plan, work: Groundwork) -> dict[str, str]:

@@ -26,6 +26,10 @@ Model = Annotated[str, typer.Argument(metavar="MODEL", help="A folder from 'fit'
 Pool = Annotated[
     list[str] | None, typer.Option(metavar="FILE", help="Texts of the same kind without labels; may be repeated.")
 ]
+Backbone = Annotated[
+    str | None,
+    typer.Option(metavar="FOLDER", help="A pretrained model of this machine: a shipped name, or a folder."),
+]
 Budget = Annotated[float, typer.Option(metavar="S", help="Time to plan for, on two ordinary cores.")]
 
 
@@ -34,6 +38,7 @@ def fit(
     output: options.Output,
     unlabeled: Pool = None,
     budget_seconds: Budget = 300,
+    backbone: Backbone = None,
     seed: options.Seed = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from DIR.partial, where a run was stopped.")] = False,
     overwrite: options.Overwrite = False,
@@ -57,6 +62,7 @@ def fit(
         seed=seed,
         resume=resume,
         overwrite=overwrite,
+        backbone=backbone,
     )
     print(f'try: echo "some text" | minent predict {output}')
 
@@ -71,13 +77,14 @@ def learn(
     seed: int,
     resume: bool = False,
     overwrite: bool = False,
+    backbone: str | None = None,
 ) -> TextClassifier:
     """Fit, save beside a report, and print the ladder; what `fit` and `demo` share."""
     from minent import artifacts, report
     from minent.classifier import TextClassifier
 
     partial = output.with_name(f"{output.name}.partial")
-    classifier = TextClassifier(budget_seconds=budget_seconds, seed=seed)
+    classifier = TextClassifier(budget_seconds=budget_seconds, seed=seed, backbone=backbone)
     with artifacts.locked(output):
         _refuse_foreign(partial)
         try:
