@@ -97,7 +97,9 @@ def test_what_is_not_paid_for_is_named(folder: Path) -> None:
     backbone = load_backbone(folder)
     cost = rungs.costs(backbone, POOL, 12)
     assert cost["backbone_probe"] < cost["backbone_ptuning"]
-    assert rungs.costs(backbone, POOL * 10, 12)["backbone_probe"] == pytest.approx(10 * cost["backbone_probe"], rel=0.05)
+    assert rungs.costs(backbone, POOL * 10, 12)["backbone_probe"] == pytest.approx(
+        10 * cost["backbone_probe"], rel=0.05
+    )
     members, left_out = rungs.backbone_members(backbone, ["a", "b"], POOL, 12, cost["backbone_probe"] * 1.01)
     assert [member.name for member in members] == ["backbone_probe"]
     assert list(left_out) == NAMES[1:]
