@@ -135,6 +135,23 @@ def test_ids_on_disk_train_the_same(tmp_path: Path) -> None:
     assert pretrain(mapped, starts, SHAPE, SHORT).digest == pretrain(ids, starts, SHAPE, SHORT).digest
 
 
+def test_another_run_goes_on_from_an_encoder(tmp_path: Path) -> None:
+    shape = dataclasses.replace(SHAPE, mixer="dynamic_conv")
+    learnt = pretrain(*texts(), shape, dataclasses.replace(SHORT, steps=120, batch_size=8, learning_rate=5e-3))
+    before = learnt.digest
+    still = pretrain(*texts(), shape, dataclasses.replace(SHORT, steps=1, learning_rate=1e-12), begin=learnt)
+    for name, weight in still.encoder.state_dict().items():
+        torch.testing.assert_close(weight, learnt.encoder.state_dict()[name], atol=1e-6, rtol=0)
+    further = pretrain(*texts(), shape, SHORT, begin=learnt)
+    anew = pretrain(*texts(), shape, SHORT)
+    assert further.facts["held_out"]["loss"] < anew.facts["held_out"]["loss"] - 0.1
+    assert learnt.digest == before == further.inputs["begin"]
+    with pytest.raises(InputError, match=r"Give begin\.config"):
+        pretrain(*texts(), dataclasses.replace(shape, layers=1), SHORT, begin=learnt)
+    with pytest.raises(InputError, match="both given"):
+        pretrain(*texts(), shape, SHORT, begin=learnt, initial=np.ones((40, 16)))
+
+
 def test_every_source_has_its_own_held_out_part() -> None:
     ids, starts = texts(count=400)
     ids[: 200 * 14] = 3 + ids[: 200 * 14] % 5  # the first source is far easier

@@ -38,6 +38,7 @@ def pretrain(
     pretrain_config: PretrainConfig | None = None,
     *,
     initial: np.ndarray | None = None,
+    begin: PretrainedEncoder | None = None,
     piece_bytes: np.ndarray | None = None,
     sources: Mapping[str, int] | None = None,
     checkpoint: str | Path | None = None,
@@ -59,6 +60,8 @@ def pretrain(
         pretrain_config: How long and how to train; None for the defaults.
         initial: Word vectors, float `(vocab_size, dim)`, that the embedding starts from, rescaled to a standard
             deviation of 0.02. The start matters more than anything else at this size.
+        begin: An encoder of the same shape to go on from, on other texts: its weights and its output are kept as the
+            start, in place of `initial`.
         piece_bytes: Bytes of each id, `(vocab_size,)`: losses are then reported in bits per byte, else per token.
         sources: How many of the texts come from where, in their order. Then the held-out texts are runs of neighbours
             of every source, and `facts["sources"]` has a loss for each.
@@ -89,9 +92,12 @@ def pretrain(
     ids, starts = check_rows(ids, starts, encoder_config.vocab_size, as_they_are=True)
     _check(ids, encoder_config, config, initial, piece_bytes)
     _check_sources(sources, len(starts) - 1)
+    _check_begin(begin, encoder_config, initial)
     inputs = {"texts": artifacts.digest_arrays(ids, starts)}
     if initial is not None:
         inputs["initial"] = artifacts.digest_arrays(initial)
+    if begin is not None:
+        inputs["begin"] = begin.digest
     train, held = held_out(starts, sources, encoder_config, config)
     unigram = unigram_of_windows(ids, train, encoder_config.vocab_size)
     folder = Path(checkpoint) if checkpoint is not None else None
@@ -100,7 +106,8 @@ def pretrain(
     group = join(device)
     _check_group(group, config)
     with torch_session(config.seed) as parallel:
-        run = Run.start(unigram, encoder_config, config, train.tokens, initial, inputs, group, piece_bytes)
+        known = None if begin is None else begin.encoder
+        run = Run.start(unigram, encoder_config, config, train.tokens, initial, inputs, group, piece_bytes, known)
         if resume and folder is not None and folder.is_dir():
             run.restore(folder)
         run.train(ids, train, folder, parallel, progress, pause_after)
@@ -181,6 +188,17 @@ def _check_sources(sources: Mapping[str, int] | None, texts: int) -> None:
         raise InputError(
             f"sources is {dict(sources)}, and there are {texts} texts; it takes a number of texts for each name, in "
             f"their order, which together are all of them."
+        )
+
+
+def _check_begin(begin: PretrainedEncoder | None, shape: EncoderConfig, initial: np.ndarray | None) -> None:
+    if begin is None:
+        return
+    if initial is not None:
+        raise InputError("initial and begin are both given; an encoder to go on from has its own vectors. Give one.")
+    if begin.config != shape:
+        raise InputError(
+            f"begin is an encoder of shape {begin.config}, but encoder_config is {shape}. Give begin.config."
         )
 
 

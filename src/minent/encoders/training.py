@@ -63,6 +63,7 @@ class Run:
         inputs: dict[str, str],
         group: Group | None = None,
         piece_bytes: np.ndarray | None = None,
+        begin: Encoder | None = None,
     ) -> Run:
         """The state before the first step."""
         encoder = Encoder(encoder_config)
@@ -71,6 +72,8 @@ class Run:
                 vectors = torch.from_numpy(np.array(initial, dtype=np.float32))
                 encoder.embedding.weight[: len(vectors)] = vectors * (EMBEDDING_STD / vectors.std().clamp_min(1e-12))
             encoder.output_bias.copy_(torch.from_numpy(unigram))
+        if begin is not None:
+            encoder.load_state_dict(begin.state_dict())
         encoder.to(device_of(config.device))
         encoder.recompute = config.recompute
         weights = list(encoder.parameters())
