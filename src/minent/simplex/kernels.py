@@ -127,7 +127,6 @@ def _solve_lanes(s, state, sums, e, inverse, tolerance, high, power):
                 total[lane] += p
                 first[lane] += q
                 second[lane] += r
-        remaining = zero
         for lane in range(LANES):
             low[lane], top[lane], following, ended = _next(
                 t[lane], total[lane], first[lane], second[lane], low[lane], top[lane], e[lane], tolerance[lane], one
@@ -135,8 +134,10 @@ def _solve_lanes(s, state, sums, e, inverse, tolerance, high, power):
             t[lane] = following if is_open[lane] > zero else t[lane]
             count[lane] += is_open[lane]
             is_open[lane] = zero if ended else is_open[lane]
-            remaining = max(remaining, is_open[lane])
-        if remaining == zero:
+        remaining = 0  # counted by themselves and in whole numbers: a maximum among the steps keeps them scalar code
+        for lane in range(LANES):
+            remaining += is_open[lane] > zero
+        if remaining == 0:
             return
 
 
