@@ -127,9 +127,15 @@ def lloyd_step(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     return np.stack([np.mean(group, axis=0) if group else centre for group, centre in zip(members, centres)])
 
 
-def soft_objective(points: np.ndarray, centres: np.ndarray, sharpness: float) -> float:
-    """`-(1/K) sum_i log sum_j exp(-K |x_i - v_j|**2)`."""
-    total = 0.0
-    for point in points:
-        total -= math.log(sum(math.exp(-sharpness * ((point - centre) ** 2).sum()) for centre in centres)) / sharpness
-    return total
+def soft_step(
+    points: np.ndarray, centres: np.ndarray, sharpness: float, weights: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Return the means of what each centre is given, and `-(1/K) sum_i w_i log sum_j exp(-K |x_i - v_j|**2)`."""
+    total, sums, masses = 0.0, np.zeros_like(centres), np.zeros(len(centres))
+    for point, weight in zip(points, weights):
+        terms = [math.exp(-sharpness * ((point - centre) ** 2).sum()) for centre in centres]
+        total -= weight * math.log(sum(terms)) / sharpness
+        for j, term in enumerate(terms):
+            masses[j] += weight * term / sum(terms)
+            sums[j] += weight * term / sum(terms) * point
+    return sums / masses[:, None], total
