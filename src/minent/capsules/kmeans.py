@@ -21,7 +21,7 @@ from minent.errors import InputError, did_you_mean
 
 KIND, FORMAT = "capsules", 2
 METRICS = ("euclidean", "cosine")
-_LOOSE = 1e-4  # the tolerance of all starts; the best alone goes on to `tol`, in double precision
+_LOOSE = 1e-5  # the tolerance of all starts; the best alone goes on to `tol`, in double precision
 _TIE = 1e-6  # starts that end in the same place differ by rounding; the first of them is taken
 _SMALL = 2**15  # with fewer numbers than this, single precision saves nothing
 
