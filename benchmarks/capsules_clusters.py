@@ -9,8 +9,8 @@ with k-means++ on either side, the peer's own tolerance and number of threads.
 
 Reported over the seeds: inertia over the peer's, of the hard assignment to the nearest centre (below 1 is better);
 normalised mutual information with the classes, for documents on labelled texts that were not clustered (they are
-measured on, nothing is chosen by them); seconds over the peer's, median of all seeds after one
-fit that is not counted. Euclidean
+measured on, nothing is chosen by them); seconds over the peer's, median of all seeds, one after the
+other, after one fit that is not counted. Euclidean
 rows compare like with like. Cosine rows are compared with K-Means on unit rows, and their inertia is that of unit rows.
 
 Goals: inertia and information not below the peer's, time within 2.
@@ -82,40 +82,40 @@ def compare(name: str, data: Data) -> None:
         given = unit if metric == "cosine" else data
         soft = [SoftKMeans(k, metric=metric, sharpness=sharpness, n_init=STARTS, seed=seed) for seed in range(SEEDS)]
         hard = [KMeans(k, n_init=STARTS, random_state=seed) for seed in range(SEEDS)]
-        ours, theirs = ([trial(model, given) for model in (models[0], *models)][1:] for models in (soft, hard))
-        report(f"{metric}, sharpness {sharpness:g}", ours, theirs)
+        seconds = [[fitted(model, given) for model in (models[0], *models)][1:] for models in (hard, soft)]
+        theirs, ours = ([judged(model, given) for model in models] for models in (hard, soft))
+        report(f"{metric}, sharpness {sharpness:g}", ours, theirs, [statistics.median(each) for each in seconds])
 
 
-def trial(model: SoftKMeans | KMeans, data: Data) -> tuple[float, float, float]:
-    """Return inertia, information and seconds; the inertia is computed from the centres, alike for both."""
+def fitted(model: SoftKMeans | KMeans, data: Data) -> float:
+    """Return the seconds of a fit. Nothing may run between fits: the threads of a large product spin on a while."""
     begun = time.perf_counter()
     model.fit(data.points)
-    seconds = time.perf_counter() - begun
+    return time.perf_counter() - begun
+
+
+def judged(model: SoftKMeans | KMeans, data: Data) -> tuple[float, float]:
+    """Return inertia, computed from the centres, alike for both; and the mutual information with the classes."""
     centres = model.cluster_centers_
     if getattr(model, "metric", "") == "cosine":  # the best hard centres of unit rows are means, not directions
         centres = np.stack([data.points[model.labels_ == j].mean(axis=0) for j in range(len(centres))])
     squares = (data.points**2).sum(1)[:, None] + (centres**2).sum(1) - 2 * data.points @ centres.T
-    return float(squares.min(axis=1).sum()), score(model, data), seconds
+    information = normalized_mutual_info_score(data.labels, model.predict(data.judged))
+    return float(squares.min(axis=1).sum()), float(information)
 
 
-def score(model: SoftKMeans | KMeans, data: Data) -> float:
-    """Mutual information of the predicted clusters with the classes, normalised."""
-    return float(normalized_mutual_info_score(data.labels, model.predict(data.judged)))
-
-
-def report(what: str, ours: list[tuple[float, float, float]], theirs: list[tuple[float, float, float]]) -> None:
-    """Print means over the seeds with their range, and the ratio of median seconds."""
+def report(what: str, ours: list[tuple[float, float]], theirs: list[tuple[float, float]], seconds: list[float]) -> None:
+    """Print means over the seeds with their range, and the ratio of median seconds (theirs stand first)."""
     inertia = [own[0] / peer[0] for own, peer in zip(ours, theirs)]
-    seconds = [statistics.median(row[2] for row in rows) for rows in (ours, theirs)]
     print(
         f"  {what:28} inertia x {statistics.mean(inertia):.5f} ({min(inertia):.5f} to {max(inertia):.5f})  "
         f"information {spread(ours)}, theirs {spread(theirs)}  "
-        f"{1e3 * seconds[0]:7.1f} ms, theirs {1e3 * seconds[1]:7.1f} ms, x {seconds[0] / seconds[1]:.2f}",
+        f"{1e3 * seconds[1]:7.1f} ms, theirs {1e3 * seconds[0]:7.1f} ms, x {seconds[1] / seconds[0]:.2f}",
         flush=True,
     )
 
 
-def spread(rows: list[tuple[float, float, float]]) -> str:
+def spread(rows: list[tuple[float, float]]) -> str:
     """Mean information and its standard deviation."""
     values = [row[1] for row in rows]
     return f"{statistics.mean(values):.4f} ({statistics.stdev(values):.4f})"

@@ -40,7 +40,8 @@ class SoftKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         n_clusters: At least 1, at most the number of rows of weight above zero.
         metric: `"euclidean"` (squared distance) or `"cosine"` (one less the cosine; zero rows are allowed and lie
             equally far from every centre).
-        sharpness: Above zero. Near 1 the clusters melt into one; `math.inf` is K-Means.
+        sharpness: Above zero; lower is softer. In two or three features the clusters melt into one near 1, in hundreds
+            only far below; `math.inf` is K-Means.
         max_iter: Steps of one start at most, over all its stages.
         tol: The best start ends when a step lowers the objective by no more than this share of it.
         n_init: How many starts; the best is kept.
