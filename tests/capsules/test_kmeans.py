@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,8 +32,8 @@ def blobs(seed: int, rows: int = 60, features: int = 3, clusters: int = 4) -> np
     return centres[random.integers(clusters, size=rows)] + random.standard_normal((rows, features))
 
 
-def points_of(rows: np.ndarray, cosine: bool = False, weights: np.ndarray | None = None) -> clustering.Points:
-    return clustering.Points(rows, np.ones(len(rows)) if weights is None else weights, cosine)
+def points_of(rows: Any, cosine: bool = False, weights: np.ndarray | None = None) -> clustering.Points:
+    return clustering.Points(rows, np.ones(rows.shape[0]) if weights is None else weights, cosine)
 
 
 @given(
@@ -84,6 +85,8 @@ def test_blocks_add_up_to_the_whole(monkeypatch):
     for one, cut in zip(whole, points_of(rows).step(centres, np.full(3, 0.3)), strict=True):
         np.testing.assert_allclose(cut, one, rtol=1e-12)
     np.testing.assert_allclose(points_of(rows).distances(centres[0]), ((centres[0][:, None] - rows) ** 2).sum(-1))
+    wide = sparse.csr_array((1000, 500))  # sums over a sparse block are dense: it is no narrower than they
+    assert [len(points_of(form).blocks(12)) for form in (wide, wide.toarray())] == [2, 8]
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])

@@ -182,7 +182,7 @@ def test_margin_loss_equals_its_formula():
         (lambda: route(torch.zeros(1, 2, 3, 4), rounds=0), "rounds is 0"),
         (lambda: route(torch.zeros(1, 2, 3, 4), torch.ones(1, 2)), "dtype torch.float32; it takes bool"),
         (lambda: route(torch.zeros(1, 2, 3, 4), routing="sabor"), "'sabor'.*Did you mean 'sabour'"),
-        (lambda: route(torch.zeros(1, 2, 3, 4), routing="em", rounds=None), "'em' lowers nothing"),
+        (lambda: route(torch.zeros(1, 2, 3, 4), routing="em", rounds=None), "'em' lowers no objective"),
         (lambda: route(torch.zeros(1, 2, 3, 4), routing="attention"), "queries are None, but attention"),
         (lambda: route(torch.zeros(1, 2, 3, 4), sharpness=0), "sharpness is 0"),
         (lambda: route(torch.zeros(1, 2, 3, 4), rounds=None, tolerance=0), "tolerance is 0"),

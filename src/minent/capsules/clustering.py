@@ -28,6 +28,7 @@ Floats = NDArray[Any]
 _EMPTY = 1e-9  # a cluster with less than this share of one point is moved
 _HARD = 1e30  # stands for infinite sharpness: any difference that float32 can show is then all the difference
 _BLOCK_NUMBERS, _LEAST_ROWS, _MOST_ROWS = 2**18, 128, 2048
+_SPARSE_NUMBERS = 2**24
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,13 @@ class Points:
         return Points(rows, self.weights.astype(rows.dtype), self.cosine, self.map_blocks)
 
     def blocks(self, columns: int) -> list[slice]:
-        """Cut the points so that a block times that many columns stays in the cache."""
+        """Cut the points so that a block times that many columns stays in the cache.
+
+        Sums over a sparse block are dense, so that block is to have as many rows as there are features.
+        """
         size = min(max(_BLOCK_NUMBERS // columns, _LEAST_ROWS), _MOST_ROWS)
+        if sparse.issparse(self.rows):
+            size = max(size, min(self.rows.shape[1], _SPARSE_NUMBERS // columns))
         return [slice(start, start + size) for start in range(0, len(self), size)]
 
     @cached_property

@@ -186,7 +186,7 @@ class CapsuleLayer(nn.Module):
 
 def _check_sizes(sizes: dict[str, int | None], shared: bool) -> None:
     for name, value in sizes.items():
-        if value is not None and value < 1:
+        if value is not None and not (isinstance(value, int) and value >= 1):
             raise InputError(f"{name} is {value!r}; it takes a whole number above zero.")
     if (sizes["positions"] is None) is not shared:
         raise InputError(

@@ -221,11 +221,9 @@ def check_way(way: Way) -> None:
         hint = did_you_mean(str(way.routing), ROUTINGS)
         raise InputError(f"routing is {way.routing!r}; it is one of {listing(ROUTINGS)}.{hint}")
     if way.rounds is None and way.routing not in ("kmeans", "attention", "uniform"):
-        raise InputError(
-            f"rounds is None, to convergence, but {way.routing!r} lowers nothing; give a number, or kmeans."
-        )
-    if way.rounds is not None and way.rounds < 1:
-        raise InputError(f"rounds is {way.rounds!r}; it takes 1 (plain pooling) or more, or None for convergence.")
+        raise InputError(f"rounds is None, to rest, but {way.routing!r} lowers no objective; give a number, or kmeans.")
+    if way.rounds is not None and not (isinstance(way.rounds, int) and way.rounds >= 1):
+        raise InputError(f"rounds is {way.rounds!r}; it takes a whole number from 1 (plain pooling), or None, to rest.")
     if not way.sharpness > 0:
         raise InputError(f"sharpness is {way.sharpness!r}; it takes a number above zero, such as 1.")
     if way.tolerance is not None and not way.tolerance > 0:
