@@ -16,6 +16,7 @@ from minent.artifacts.contents import (
     plain,
     save_arrays,
     write_whole,
+    writing_file,
 )
 from minent.artifacts.locking import locked
 from minent.artifacts.manifest import MANIFEST, Manifest, read_manifest, unknown_kind
@@ -39,4 +40,5 @@ __all__ = [
     "unknown_kind",
     "write_whole",
     "writing",
+    "writing_file",
 ]

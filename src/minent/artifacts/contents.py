@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -34,14 +34,27 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         ArtifactError: The disk is full, or the place cannot be written.
     """
+    with writing_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def writing_file(path: Path) -> Iterator[BinaryIO]:
+    """Write one file in parts, as `write_whole` writes it at once; what fails leaves the old file.
+
+    Raises:
+        ArtifactError: The disk is full, or the place cannot be written.
+    """
     beside = path.with_name(f".{path.name}.writing-{os.getpid()}")
     try:
-        beside.write_bytes(content)
+        with beside.open("wb") as file:
+            yield file
         beside.replace(path)
     except OSError as error:
+        raise ArtifactError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from error
+    finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        raise ArtifactError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from error
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:

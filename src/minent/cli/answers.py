@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
+from minent import cluster
 from minent.cli.options import batches
 from minent.cli.tables import visible
+from minent.cluster import Engine
 from minent.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,23 +30,39 @@ class Answers(Protocol):
         """Return a row of probabilities per text."""
 
 
-def print_answers(model: Answers, texts: Iterable[str], *, top_k: int = 1, as_json: bool = False) -> None:
+def print_answers(
+    model: Answers, texts: Iterable[str], *, top_k: int = 1, as_json: bool = False, engine: Engine = cluster.here
+) -> None:
     """Print `label<TAB>probability` for each text, or the same for several labels, or JSON.
 
     Raises:
         InputError: `top_k < 1`.
     """
-    import numpy as np
+    check_top_k(top_k)
+    labels = [str(label) for label in model.classes_]
+    for rows in engine(model.predict_proba, batches(texts)):
+        for line in answer_lines(labels, rows, top_k, as_json):
+            print(line)
 
+
+def check_top_k(top_k: int) -> None:
+    """Refuse a number of labels that is none.
+
+    Raises:
+        InputError: `top_k < 1`.
+    """
     if top_k < 1:
         raise InputError(f"--top-k is {top_k}; it takes a whole number, 1 or more.")
-    labels = [str(label) for label in model.classes_]
-    for batch in batches(texts):
-        rows = model.predict_proba(batch)
-        order = np.argsort(-rows, axis=1, kind="stable")[:, :top_k]
-        best = np.take_along_axis(rows, order, axis=1)
-        for places, probabilities in zip(order.tolist(), best.tolist()):
-            print(_line([labels[place] for place in places], probabilities, as_json))
+
+
+def answer_lines(labels: Sequence[str], rows: np.ndarray, top_k: int, as_json: bool) -> Iterator[str]:
+    """A line for each row of probabilities."""
+    import numpy as np
+
+    order = np.argsort(-rows, axis=1, kind="stable")[:, :top_k]
+    best = np.take_along_axis(rows, order, axis=1)
+    for places, probabilities in zip(order.tolist(), best.tolist()):
+        yield _line([labels[place] for place in places], probabilities, as_json)
 
 
 def _line(labels: Sequence[str], probabilities: Sequence[float], as_json: bool) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from minent.cli import options, progress, tables
-from minent.cli.answers import AsJson, TopK, print_answers
+from minent.cli.answers import AsJson, TopK, check_top_k, print_answers
 from minent.errors import InputError, listing
 
 if TYPE_CHECKING:
@@ -115,19 +115,47 @@ def _refuse_foreign(partial: Path) -> None:
 
 def predict(
     model: Model,
-    file: options.File = "-",
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Texts; '-' is stdin. Or a folder of such files.")] = "-",
     top_k: TopK = 1,
     as_json: AsJson = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="For a folder: where the answers go.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="For a folder: pass over files that are answered.")] = False,
+    engine: options.EngineName = "local",
+    address: options.Address = None,
     text_column: options.TextColumn = None,
     encoding: options.Encoding = "utf-8",
     encoding_errors: options.EncodingErrors = "strict",
     format: options.Format = None,
 ) -> None:
     """Print a label and its probability for each text."""
-    texts = options.read(file, text_column, encoding, encoding_errors, format, allow_empty=True)
+    check_top_k(top_k)
+
+    def read(source: str) -> Iterable[str]:
+        return options.read(source, text_column, encoding, encoding_errors, format, allow_empty=True)
+
+    folder = Path(file)
+    if file == "-" or not folder.is_dir():
+        if output is not None:
+            raise InputError(f"--output is {output}, but {file} is no folder. Send the answers there with '>'.")
+        texts = read(file)
+    elif output is None:
+        raise InputError(f"{file}: is a folder. Say with --output where the answers to its files go.")
+    from minent import cluster
     from minent.classifier import TextClassifier
 
-    print_answers(TextClassifier.load(model), texts, top_k=top_k, as_json=as_json)
+    asked = TextClassifier.load(model)
+    with cluster.engine(engine, address) as spread:
+        if output is None:
+            print_answers(asked, texts, top_k=top_k, as_json=as_json, engine=spread)
+            return
+        from minent.cli.folders import predict_folder
+
+        for path, count in predict_folder(
+            asked, folder, output, read, spread, top_k=top_k, as_json=as_json, resume=resume
+        ):
+            print(f"{path}: {count:,} texts", flush=True)
 
 
 def measure(

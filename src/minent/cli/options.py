@@ -34,6 +34,10 @@ Format = Annotated[
     str | None,
     typer.Option("--format", metavar="NAME", help="txt, csv, tsv, jsonl or parquet, if the file name does not say."),
 ]
+EngineName = Annotated[str, typer.Option("--engine", metavar="local|ray", help="Where the work is done.")]
+Address = Annotated[
+    str | None, typer.Option("--address", metavar="HOST:PORT", help="A Ray cluster to join; else one is started here.")
+]
 
 Item = TypeVar("Item")
 

@@ -46,6 +46,8 @@ def train(
     faithful: Annotated[bool, typer.Option("--faithful", help="Train as bytepiece 0.6.3 does.")] = False,
     order: Annotated[int, typer.Option(metavar="N", help="Longest byte n-gram of --faithful, 2 to 7.")] = 6,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from DIR.partial, where a run was stopped.")] = False,
+    engine: options.EngineName = "local",
+    address: options.Address = None,
     overwrite: options.Overwrite = False,
     text_column: options.TextColumn = None,
     encoding: options.Encoding = "utf-8",
@@ -53,7 +55,7 @@ def train(
     format: options.Format = None,
 ) -> None:
     """Learn a tokenizer from texts. Ctrl-C keeps what --resume needs."""
-    from minent import tokenizer
+    from minent import cluster, tokenizer
 
     targets = [output] if len(vocab_size) == 1 else [output.with_name(f"{output.name}-{size}") for size in vocab_size]
     for target in targets:
@@ -79,9 +81,13 @@ def train(
     if partial is not None and not resume:
         work.clear(partial, {"sample", "draft"})
     try:
-        with progress.bars() as report:
+        with cluster.engine(engine, address) as spread, progress.bars() as report:
             learnt = tokenizer.train(
-                _together(texts) if whole_files else texts, config, checkpoint=partial, progress=report
+                _together(texts) if whole_files else texts,
+                config,
+                checkpoint=partial,
+                progress=report,
+                engine=None if spread is cluster.here else spread,
             )
     except KeyboardInterrupt:
         if partial is not None and partial.is_dir():

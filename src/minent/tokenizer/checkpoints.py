@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
 
 from minent import artifacts, runtime
+from minent.cluster import Engine
 from minent.errors import InputError
 from minent.tokenizer.config import TokenizerConfig
 from minent.tokenizer.pruning import Draft
@@ -23,6 +24,7 @@ from minent.tokenizer.text import join
 KIND, FORMAT = "tokenizer-draft", 1
 SECONDS_BETWEEN = 10.0  # from one saving to the next: what was done since is soon done again
 _REPORT_EVERY = 256  # texts
+_PART_CHARACTERS, _PART_TEXTS = 1_000_000, 20_000  # what an engine counts at a time
 
 
 class Checkpoint:
@@ -33,24 +35,28 @@ class Checkpoint:
         self._config = config
         self._saved_at = time.monotonic()
 
-    def sample(self, texts: Iterable[str], weights: Iterable[float] | None, progress: runtime.Reporter) -> TextSample:
-        """Read the texts, from where an earlier run stopped."""
+    def sample(
+        self,
+        texts: Iterable[str],
+        weights: Iterable[float] | None,
+        progress: runtime.Reporter,
+        engine: Engine | None = None,
+    ) -> TextSample:
+        """Read the texts, from where an earlier run stopped; an engine counts them in parts."""
         if isinstance(texts, (str, bytes)):
             raise InputError(f"texts is one {type(texts).__name__}; it takes an iterable of str. Write [text].")
         sample = self._saved_sample()
-        read = unread = sample.texts
-        for number, (text, weight) in enumerate(_with_weights(texts, weights)):
-            if number < read:
-                unread -= 1
-                if not sample.holds(text):
-                    raise self._of_others()
-                continue
-            sample.add_text(text, weight)
-            if sample.texts % _REPORT_EVERY == 1:
-                progress(runtime.Progress("read texts", sample.bytes, None, "bytes"))
-                self._save_sample(sample)
+        pairs = _with_weights(texts, weights)
+        unread = sample.texts
+        for text, _ in islice(pairs, sample.texts):
+            unread -= 1
+            if not sample.holds(text):
+                raise self._of_others()
         if unread:
             raise self._of_others()
+        for _ in _added(sample, pairs) if engine is None else _absorbed(sample, pairs, engine):
+            progress(runtime.Progress("read texts", sample.bytes, None, "bytes"))
+            self._save_sample(sample)
         progress(runtime.Progress("read texts", sample.bytes, sample.bytes, "bytes", f"{sample.texts:,} texts"))
         self._save_sample(sample)
         return sample
@@ -110,6 +116,49 @@ class Checkpoint:
 def _unpacked(arrays: dict[str, np.ndarray], number: int) -> Draft:
     data, starts = arrays[f"bytes{number}"].tobytes(), arrays[f"starts{number}"].tolist()
     return Draft([data[a:b] for a, b in pairwise(starts)], arrays[f"counts{number}"])
+
+
+def _added(sample: TextSample, pairs: Iterable[tuple[str, float]]) -> Iterator[None]:
+    """Read the texts here, and pause now and then."""
+    for text, weight in pairs:
+        sample.add_text(text, weight)
+        if sample.texts % _REPORT_EVERY == 1:
+            yield
+
+
+def _absorbed(sample: TextSample, pairs: Iterable[tuple[str, float]], engine: Engine) -> Iterator[None]:
+    """Let an engine count the texts in parts, and pause after each; the sample grows in the order of the texts."""
+    for part in engine(_counted, _parts(sample.texts, pairs, sample.normalization, sample.megabytes)):
+        sample.absorb(part)
+        yield
+
+
+_Part = tuple[int, str, int, list[tuple[str, float]]]  # the number of the first text, two settings, texts and weights
+
+
+def _parts(first: int, pairs: Iterable[tuple[str, float]], normalization: str, megabytes: int) -> Iterator[_Part]:
+    part: list[tuple[str, float]] = []
+    characters = 0
+    for text, weight in pairs:
+        part.append((text, weight))
+        characters += len(text) if isinstance(text, str) else 0  # what is no text is named where it is counted
+        if characters >= _PART_CHARACTERS or len(part) >= _PART_TEXTS:
+            yield first, normalization, megabytes, part
+            first += len(part)
+            part, characters = [], 0
+    if part:
+        yield first, normalization, megabytes, part
+
+
+def _counted(part: _Part) -> TextSample:
+    """The sample of one part. It counts its texts from where it stands among all, so that an error names the place."""
+    first, normalization, megabytes, pairs = part
+    sample = TextSample(normalization, megabytes)
+    sample.texts = first
+    for text, weight in pairs:
+        sample.add_text(text, weight)
+    sample.texts -= first
+    return sample
 
 
 def _with_weights(texts: Iterable[str], weights: Iterable[float] | None) -> Iterator[tuple[str, float]]:

@@ -146,13 +146,29 @@ class TextSample:
                 f"{self.megabytes} and {other.megabytes}. Make both with the same config."
             )
         both = TextSample(self.normalization, self.megabytes)
-        both.texts, both.bytes = self.texts + other.texts, self.bytes + other.bytes
-        both._zeros = max(self._zeros, other._zeros)
-        for part in (self, other):
-            for mark, (data, times, weight) in part._blocks.items():
-                both._hold(mark, data, times, weight)
-        both._shrink()
+        both.absorb(self)
+        both.absorb(other)
         return both
+
+    def absorb(self, other: TextSample) -> None:
+        """Add another sample, made with the same config, to this one.
+
+        Args:
+            other: It stays as it is.
+
+        Example:
+            >>> sample, other = TextSample(), TextSample()
+            >>> other.add(["so it goes"])
+            >>> sample.absorb(other)
+            >>> sample.texts
+            1
+        """
+        self.texts, self.bytes = self.texts + other.texts, self.bytes + other.bytes
+        if other._zeros > self._zeros:
+            self._thin(other._zeros)
+        for mark, (data, times, weight) in other._blocks.items():
+            self._hold(mark, data, times, weight)
+        self._shrink()
 
     def _hold(self, mark: int, data: bytes, times: int, weight: float) -> None:
         if mark >> (64 - self._zeros) == 0:
@@ -165,9 +181,13 @@ class TextSample:
 
     def _shrink(self) -> None:
         while self.held > self.megabytes * 1_000_000:
-            self._zeros += 1
-            self._blocks = {mark: one for mark, one in self._blocks.items() if mark >> (64 - self._zeros) == 0}
-            self.held = sum(len(data) for data, _, _ in self._blocks.values())
+            self._thin(self._zeros + 1)
+
+    def _thin(self, zeros: int) -> None:
+        """Hold only the blocks whose mark begins with so many zero bits."""
+        self._zeros = zeros
+        self._blocks = {mark: one for mark, one in self._blocks.items() if mark >> (64 - zeros) == 0}
+        self.held = sum(len(data) for data, _, _ in self._blocks.values())
 
     def rows(self, part: int = 1) -> tuple[Blocks, np.ndarray, np.ndarray]:
         """The different blocks in the order of their marks, with a byte 255 behind each.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minent import runtime
+from minent.cluster import Engine
 from minent.errors import InputError
 from minent.tokenizer import checkpoints, faithful, passes, pool, pruning, search
 from minent.tokenizer.config import SPECIALS, TokenizerConfig
@@ -27,6 +28,7 @@ def train(
     weights: Iterable[float] | None = None,
     checkpoint: str | Path | None = None,
     progress: runtime.Reporter = runtime.silent,
+    engine: Engine | None = None,
 ) -> Any:
     """Learn a tokenizer from texts.
 
@@ -42,6 +44,8 @@ def train(
             it is called again with the same texts and config. What it holds is taken up, and it is left there at the
             end.
         progress: Told what is being done.
+        engine: What reads and counts the texts, see `minent.cluster.engine`; None does it here. The tokenizer is the
+            same, to the bit.
 
     Returns:
         A `Tokenizer`; or, where `config.vocab_size` is a tuple, a tuple of them in the same order, each vocabulary a
@@ -68,14 +72,16 @@ def train(
         raise InputError(f"config is {type(config).__name__}; it takes a TokenizerConfig.")
     sizes = sorted(set(config.sizes), reverse=True)
     if config.faithful:
-        if weights is not None or checkpoint is not None or isinstance(texts, TextSample):
-            raise InputError("faithful training takes an iterable of str, and neither weights nor a checkpoint.")
+        if weights is not None or checkpoint is not None or engine is not None or isinstance(texts, TextSample):
+            raise InputError(
+                "faithful training takes an iterable of str, and neither weights nor a checkpoint nor an engine."
+            )
         parts = [
             _made(*found, replace(config, vocab_size=size))
             for size, found in zip(sizes, faithful.train(texts, config, progress))
         ]
     else:
-        parts = _fit(texts, config, sizes, weights, checkpoints.Checkpoint(checkpoint, config), progress)
+        parts = _fit(texts, config, sizes, weights, checkpoints.Checkpoint(checkpoint, config), progress, engine)
     by_size = dict(zip(sizes, parts))
     made = tuple(by_size[size] for size in config.sizes)
     return made if isinstance(config.vocab_size, tuple) else made[0]
@@ -88,6 +94,7 @@ def _fit(
     weights: Iterable[float] | None,
     checkpoint: checkpoints.Checkpoint,
     progress: runtime.Reporter,
+    engine: Engine | None,
 ) -> list[Tokenizer]:
     """The tokenizers of falling sizes."""
     if isinstance(texts, TextSample):
@@ -98,7 +105,7 @@ def _fit(
                 f"{config.normalization!r}. Make both alike."
             )
     else:
-        sample = checkpoint.sample(texts, weights, progress)
+        sample = checkpoint.sample(texts, weights, progress, engine)
     if sample.bytes == 0:
         raise InputError(f"texts holds {sample.texts} texts and no character. Give some text to learn from.")
     rules = pruning.Rules(config)
