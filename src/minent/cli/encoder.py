@@ -158,7 +158,7 @@ def _follow(
             work.clear(road.folder, pretraining.STAGES)
         road.open()
         road.vectors()
-    pretraining.wait_for(road.folder / "vectors", _is_first())
+    pretraining.wait_for(road.folder, _is_first())
     if trial is not None:
         watched = pretraining.Trial()
         trained = road.pretrain(resume=False, pause_after=trial, trial=watched)

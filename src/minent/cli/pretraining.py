@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 ENCODED = 20_000  # passages that are encoded together
 HELD_OUT = "held-out.safetensors"  # beside the encoder: what it is measured on, wherever it goes
-STAGES = {"recipe.json", "passages", "tokenizer", "text", "vectors", "checkpoint"}
+STAGES = {"recipe.json", "passages", "tokenizer", "text", "vectors", "checkpoint", "ready"}
 
 
 @dataclass(frozen=True)
@@ -313,13 +314,19 @@ class Trial:
         ]
 
 
-def wait_for(folder: Path, made: bool, seconds: float = 3600.0) -> None:
-    """Wait until another process of the group has made a folder, unless this one did."""
-    until = time.monotonic() + seconds
-    while not made and not folder.is_dir():
+def wait_for(folder: Path, first: bool, seconds: float = 3600.0) -> None:
+    """Wait until the first process of the group has made the stages in a folder; the first one says that it has.
+
+    What it says names this group, so that the stages of an earlier one are not taken for its own.
+    """
+    group = f"{os.environ.get('TORCHELASTIC_RUN_ID', '')} {os.environ.get('MASTER_PORT', '')}"
+    ready, until = folder / "ready", time.monotonic() + seconds
+    if first:
+        artifacts.write_whole(ready, group.encode())
+    while not (ready.is_file() and ready.read_text() == group):
         if time.monotonic() > until:
-            raise InputError(f"{folder}: the first process did not make it within {seconds:.0f} seconds.")
-        time.sleep(0.5)
+            raise InputError(f"{folder}: the first process did not make its stages within {seconds:.0f} seconds.")
+        time.sleep(0.2)
 
 
 def source_of(path: str) -> str:

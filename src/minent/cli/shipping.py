@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -214,6 +215,7 @@ def _cloze(trained: PretrainedEncoder, known: Tokenizer, templates: list[str]) -
         before, mask, after = template.partition("{mask}")
         if not mask:
             raise InputError(f"[card] cloze has {template!r}; a {{mask}} is to stand in it.")
+        before = before.rstrip()  # a piece of a spaced script holds the space before it
         row = np.array([*known.encode(before), trained.encoder.mask_id, *known.encode(after)])
         said = at_masks(trained.encoder, row, np.array([0, len(row)]))[0]
         best = [f"{_shown(known, [id])} {np.exp(said[id]):.2f}" for id in np.argsort(-said, kind="stable")[:5]]
@@ -268,12 +270,14 @@ def _uses(
     from minent.encoders.pooling import states_of
 
     uses: list[tuple[str, np.ndarray]] = []
+    whole = re.compile(rb"(?<![A-Za-z])" + re.escape(word.encode()) + rb"(?![A-Za-z])")
     for begin, end in pairwise(starts):
         row = ids[begin:end]
         pieces = [known.id_to_piece(int(id)) for id in row]
-        place = b"".join(pieces).find(word.encode())
-        if place < 0 or len(uses) == 50:
+        met = whole.search(b"".join(pieces))
+        if met is None or len(uses) == 50:
             continue
+        place = met.start()
         ends = np.cumsum([len(piece) for piece in pieces])
         first, last = (int(np.searchsorted(ends, at, side="right")) for at in (place, place + len(word.encode()) - 1))
         vectors = states_of(trained.encoder, row)
