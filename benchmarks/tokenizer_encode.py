@@ -1,13 +1,15 @@
 """How fast does a tokenizer encode and decode, beside the peers, in one run?
 
-    python -m benchmarks.tokenizer_encode --tokenizer FOLDER [--sentencepiece FILE] [--bpe FILE] [--rounds N]
+    python -m benchmarks.tokenizer_encode --tokenizer FOLDER [--sentencepiece FILE ...] [--bpe FILE] [--rounds N]
 
 Question: megabytes of UTF-8 per second of CPU, one thread, text that crosses spaces, from `str` to arrays or lists;
 microseconds of one short string; ids decoded per second; the gain of all cores; seconds from a fresh process to its
 first ids. Every figure is the median of rounds in which all take their turn, with the lowest and highest; a ratio is
-the median of the ratios of the rounds. Peers get the same documents in the same calls: sentencepiece (a unigram model
-of the same size, given by `--sentencepiece`), and HF tokenizers' byte BPE with tiktoken on that very vocabulary,
-trained here at the same size. Answers are checked first: ours gives back every text, and equals a plain-Python twin.
+the median of the ratios of the rounds. The documents are the test split of `benchmarks.tokenizer`, which nothing was
+trained on. Peers get them in the same calls: sentencepiece (unigram models of the same size, given by
+`--sentencepiece`); HF tokenizers' byte BPE with tiktoken on that very vocabulary, trained here at the same size on the
+training split; and bytepiece on the pieces of our `faithful` training, which are its own. Answers are checked first:
+ours gives back every text, and equals a plain-Python twin.
 
 Goals: arrays at least 5 times sentencepiece unigram on every slice, lists at least 3 times; a string of 20 characters
 at most 5 microseconds more than tiktoken; decoding at least 50 million ids per second; first ids under 0.3 s; a file
@@ -19,7 +21,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import lzma
 import os
 import statistics
 import subprocess
@@ -31,43 +32,35 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.tokenizer import CORPORA, split_of
 from minent.tokenizer import Tokenizer, plain
-
-SLICES = ("zh", "en", "code", "fr", "multilingual-udhr")
-DOCUMENT, SLICE_BYTES = 4000, 1_000_000
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tokenizer", type=Path, required=True)
-    parser.add_argument("--sentencepiece", type=Path)
-    parser.add_argument("--corpora", type=Path, default=Path("../shared/data/corpora"))
+    parser.add_argument("--sentencepiece", type=Path, nargs="+", default=[])
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--slow-peers", action="store_true", help="tiktoken, HF and bytepiece too")
     parser.add_argument("--bpe", type=Path, help="a tokenizer.json of byte BPE; trained and kept here if missing")
     arguments = parser.parse_args()
-    if not arguments.corpora.is_dir():
-        print(f"skipped: {arguments.corpora} holds no corpora")
+    if not CORPORA.is_dir():
+        print(f"skipped: the corpora are not at {CORPORA}")
         return
     ours = Tokenizer.load(arguments.tokenizer)
-    slices = {name: documents(arguments.corpora / f"{name}.txt.xz") for name in SLICES}
+    slices = split_of("test")
     check(ours, slices)
     peers = {"minent arrays": ours.encode_arrays, "minent lists": ours.encode_batch}
-    peers |= sentencepiece_peer(arguments.sentencepiece) | bpe_peers(arguments, ours.vocab_size, slices)
+    peers |= sentencepiece_peers(arguments.sentencepiece)
+    if arguments.slow_peers:
+        peers |= bpe_peers(arguments.bpe, ours.vocab_size) | bytepiece_peer(ours.vocab_size)
     os.environ["MINENT_THREADS"] = "1"
     throughput(peers, slices, arguments.rounds)
     short_strings(ours, peers, slices["en"][0][:20], arguments.rounds)
     decoding(ours, slices, arguments.rounds)
     all_cores(ours, slices, arguments.rounds)
     cold(arguments.tokenizer, arguments.rounds)
-
-
-def documents(path: Path) -> list[str]:
-    """The last megabyte of a corpus, in documents of some thousand characters; speed is all that is asked of it."""
-    with lzma.open(path, "rt", encoding="utf-8", newline="", errors="ignore") as file:
-        text = file.read()
-    text = text.encode()[-SLICE_BYTES:].decode(errors="ignore")
-    return [text[i : i + DOCUMENT] for i in range(0, len(text), DOCUMENT)]
 
 
 def check(ours: Tokenizer, slices: dict[str, list[str]]) -> None:
@@ -78,19 +71,22 @@ def check(ours: Tokenizer, slices: dict[str, list[str]]) -> None:
         assert plain.segment(texts[0].encode(), ours._links) == ids[: starts[1]].tolist(), name
 
 
-def sentencepiece_peer(path: Path | None) -> dict[str, Callable]:
+def sentencepiece_peers(paths: list[Path]) -> dict[str, Callable]:
     """Its own lists, for a batch on one thread."""
-    if path is None or importlib.util.find_spec("sentencepiece") is None:
+    if not paths or importlib.util.find_spec("sentencepiece") is None:
         print("sentencepiece: skipped, give --sentencepiece FILE of a unigram model of the same size")
         return {}
     import sentencepiece
 
-    model = sentencepiece.SentencePieceProcessor(model_file=str(path))
-    print(f"sentencepiece {sentencepiece.__version__}, {model.vocab_size():,} pieces")
-    return {"sentencepiece unigram": lambda texts: model.encode(texts, num_threads=1)}
+    peers: dict[str, Callable] = {}
+    for path in paths:
+        model = sentencepiece.SentencePieceProcessor(model_file=str(path))
+        print(f"sentencepiece {sentencepiece.__version__}, {path.stem}: {model.vocab_size():,} pieces")
+        peers[path.stem] = lambda texts, model=model: model.encode(texts, num_threads=1)
+    return peers
 
 
-def bpe_peers(arguments: argparse.Namespace, size: int, slices: dict[str, list[str]]) -> dict[str, Callable]:
+def bpe_peers(path: Path | None, size: int) -> dict[str, Callable]:
     """HF tokenizers, and tiktoken on the merges that HF learnt; both split text by their usual pattern."""
     if any(importlib.util.find_spec(name) is None for name in ("tokenizers", "tiktoken")):
         print("tokenizers and tiktoken: skipped, they are not installed")
@@ -98,9 +94,9 @@ def bpe_peers(arguments: argparse.Namespace, size: int, slices: dict[str, list[s
     import tiktoken
     import tokenizers
 
-    path = arguments.bpe or Path(tempfile.gettempdir()) / f"minent-bench-bpe-{size}.json"
+    path = path or Path(tempfile.gettempdir()) / f"minent-bench-bpe-{size}.json"
     if not path.is_file():
-        learn_bpe(path, size, arguments.corpora)
+        learn_bpe(path, size)
     bpe = tokenizers.Tokenizer.from_file(str(path))
     letters = tokenizers.pre_tokenizers.ByteLevel.alphabet()
     ranks = tiktoken_ranks(json.loads(path.read_text())["model"]["vocab"], letters)
@@ -114,23 +110,34 @@ def bpe_peers(arguments: argparse.Namespace, size: int, slices: dict[str, list[s
     }
 
 
-def learn_bpe(path: Path, size: int, corpora: Path) -> None:
-    """Byte BPE as GPT-2 learns it, on the beginnings of the corpora."""
+def learn_bpe(path: Path, size: int) -> None:
+    """Byte BPE as GPT-2 learns it."""
     import tokenizers
 
     bpe = tokenizers.Tokenizer(tokenizers.models.BPE())
     bpe.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
     letters = tokenizers.pre_tokenizers.ByteLevel.alphabet()
     trainer = tokenizers.trainers.BpeTrainer(vocab_size=size, initial_alphabet=letters, show_progress=False)
-
-    def texts():
-        for name, characters in (("zh", 3_500_000), ("en", 6_000_000), ("code", 3_000_000)):
-            with lzma.open(corpora / f"{name}.txt.xz", "rt", encoding="utf-8", errors="ignore") as file:
-                text = file.read(characters)
-            yield from (text[i : i + DOCUMENT] for i in range(0, len(text), DOCUMENT))
-
-    bpe.train_from_iterator(texts(), trainer)
+    bpe.train_from_iterator((text for texts in split_of("train").values() for text in texts), trainer)
     bpe.save(str(path))
+
+
+def bytepiece_peer(size: int) -> dict[str, Callable]:
+    """Its own encoder on the pieces that it would learn itself, for which our `faithful` takes less time."""
+    if importlib.util.find_spec("bytepiece") is None:
+        print("bytepiece: skipped, it is not installed")
+        return {}
+    import bytepiece
+
+    from minent.tokenizer import TokenizerConfig, train
+
+    texts = [text for part in split_of("train").values() for text in part]
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "model")
+        train(texts, TokenizerConfig(vocab_size=size, faithful=True, min_count=8)).to_bytepiece(path)
+        made = bytepiece.Tokenizer(path)
+    print(f"bytepiece {bytepiece.__version__ if hasattr(bytepiece, '__version__') else '0.6.3'}, {size:,} pieces")
+    return {"bytepiece": lambda texts: [made.encode(text) for text in texts]}
 
 
 def tiktoken_ranks(vocab: dict[str, int], letters: list[str]) -> dict[bytes, int]:
@@ -143,15 +150,20 @@ def tiktoken_ranks(vocab: dict[str, int], letters: list[str]) -> dict[bytes, int
     return {bytes(byte_of[letter] for letter in piece): rank for rank, (piece, _) in enumerate(ordered)}
 
 
-def timed(call: Callable, *given: object) -> float:
-    begun = time.process_time()
-    call(*given)
-    return time.process_time() - begun
+def timed(call: Callable, *given: object, least: float = 0.0) -> float:
+    """Seconds of a call; of several in a row, if one takes less than `least`, as a large batch would be encoded."""
+    begun, calls = time.process_time(), 0
+    while True:
+        call(*given)
+        calls += 1
+        taken = time.process_time() - begun
+        if taken >= least:
+            return taken / calls
 
 
 def line(name: str, values: list[float], unit: str, digits: int = 1) -> None:
     low, middle, high = min(values), statistics.median(values), max(values)
-    print(f"  {name:24} {middle:9.{digits}f} {unit}  ({low:.{digits}f} to {high:.{digits}f})", flush=True)
+    print(f"  {name:32} {middle:9.{digits}f} {unit}  ({low:.{digits}f} to {high:.{digits}f})", flush=True)
 
 
 def throughput(peers: dict[str, Callable], slices: dict[str, list[str]], rounds: int) -> None:
@@ -163,25 +175,22 @@ def throughput(peers: dict[str, Callable], slices: dict[str, list[str]], rounds:
         seconds = {name: [] for name in peers}
         for _ in range(rounds):
             for name, encode in peers.items():
-                seconds[name].append(timed(encode, texts))
+                seconds[name].append(timed(encode, texts, least=0.1))
         print(f"encode {slice_name}, {len(texts)} documents, {size / 1e6:.2f} MB")
         for name, taken in seconds.items():
             line(name, [size / one / 1e6 for one in taken], "MB/s")
-        base = seconds.get("sentencepiece unigram")
-        for name in ("minent arrays", "minent lists") if base else ():
-            line(f"{name} / sp", [b / a for a, b in zip(seconds[name], base)], "times")
+        for base in (name for name in seconds if not name.startswith("minent")):
+            for name in ("minent arrays", "minent lists"):
+                ratios = [theirs / ours for ours, theirs in zip(seconds[name], seconds[base])]
+                line(f"{name} / {base}", ratios, "times")
 
 
 def short_strings(ours: Tokenizer, peers: dict[str, Callable], text: str, rounds: int) -> None:
     """Microseconds of one string of 20 characters."""
     print(f"one string of {len(text)} characters: {text!r}")
     calls = {"minent": lambda: ours.encode(text)}
-    if "tiktoken" in peers:
-        tiktoken = peers["tiktoken"]
-        calls["tiktoken"] = lambda: tiktoken([text])
-    if "sentencepiece unigram" in peers:
-        model = peers["sentencepiece unigram"]
-        calls["sentencepiece"] = lambda: model([text])
+    for name in (name for name in peers if not name.startswith("minent")):
+        calls[name] = lambda name=name: peers[name]([text])
     for name, call in calls.items():
         call()
         values = [timed(lambda call=call: [call() for _ in range(5000)]) / 5000 * 1e6 for _ in range(rounds)]
@@ -200,7 +209,7 @@ def decoding(ours: Tokenizer, slices: dict[str, list[str]], rounds: int) -> None
 def all_cores(ours: Tokenizer, slices: dict[str, list[str]], rounds: int) -> None:
     """How much sooner all cores are done, by the clock, on a batch and on one long text."""
     cores = len(os.sched_getaffinity(0))
-    batch = [text for texts in slices.values() for text in texts] * 2
+    batch = [text for texts in slices.values() for text in texts] * 6
     print(f"{cores} cores against one")
     for name, texts in (("batch", batch), ("one text", ["".join(batch)])):
         taken: dict[int, list[float]] = {1: [], cores: []}

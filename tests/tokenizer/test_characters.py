@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minent.errors import InputError
 from minent.tokenizer import Tokenizer, TokenizerConfig, characters, encoding, plain, segmentation, train
 from minent.tokenizer.text import join
 from tests.tokenizer import fuzz
@@ -112,3 +113,16 @@ def test_long_wide_texts_are_read_by_characters_and_all_else_by_bytes(monkeypatc
     kept = "猫\udce7\udc8c\udcab" * 20_000  # kept bytes that are a character again
     assert learnt.encode(kept) == learnt.encode("猫猫" * 20_000)
     assert calls == [40, 1, 1, 1, 1]  # of which the last gave up
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_slabs_change_nothing(monkeypatch, threads):
+    monkeypatch.setenv("MINENT_THREADS", threads)
+    learnt, texts = fuzz_made(), [*sentences(30), "", "猫" * 90, "", ""]
+    whole = learnt.encode_batch(texts)
+    monkeypatch.setattr(encoding, "_SLAB", 3)
+    assert learnt.encode_batch(iter(texts)) == whole
+    assert learnt.encode_batch([]) == []
+    for bad, said in ((7, r"texts\[34\] is int"), ("\ud800", r"texts\[34\]\[0\] is U\+D800")):
+        with pytest.raises(InputError, match=said):
+            learnt.encode_batch([*texts, bad])

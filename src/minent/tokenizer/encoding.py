@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from minent.errors import InputError
+from minent.runtime import thread_count
 from minent.tokenizer import automaton as automata
 from minent.tokenizer import plain, segmentation
 from minent.tokenizer import specials as special_tokens
@@ -240,7 +241,7 @@ class Encoding:
         if rule is not None:
             return self._with_specials(list(texts), rule, place)
         parts, first = [], 0
-        for slab in slabs(texts, _SLAB):
+        for slab in slabs(texts, _SLAB if thread_count() == 1 else 16 * _SLAB):
             parts.append(self._slab(slab, place, first))
             first += len(slab)
         if len(parts) == 1:
@@ -260,23 +261,23 @@ class Encoding:
     def _slab(self, texts: list[str], place: str, first: int) -> tuple[np.ndarray, np.ndarray]:
         """Encode some texts, of which the first is that number of all."""
         try:
-            joined = "".join(texts)
-            if joined.isascii():
-                return self._rows(Rows(np.frombuffer(joined.encode(), dtype=np.uint8), row_starts(texts)))
-            if self._pays(joined):
+            if all(map(str.isascii, texts)):
+                return self._rows(Rows(np.frombuffer("".join(texts).encode(), dtype=np.uint8), row_starts(texts)))
+            if self._pays(texts):
                 return self._by_characters(texts)
         except (TypeError, UnicodeEncodeError):
             pass  # what is no text is named below, and kept bytes are searched as bytes
         places, form = [place.format(i) for i in range(first, first + len(texts))], self.normalization
         return self._rows(join([to_utf8(normalize(text, form, here), here) for text, here in zip(texts, places)]))
 
-    def _pays(self, text: str) -> bool:
-        """Whether an automaton over characters is of use for a text, and worth its making in this process."""
-        some = text[:: len(text) // 256 + 1]
-        if len(text) < _LONG or len(some.encode(errors="replace")) < _WIDE * len(some):
+    def _pays(self, texts: list[str]) -> bool:
+        """Whether an automaton over characters is of use for texts, and worth its making in this process."""
+        characters = sum(map(len, texts))
+        some = "".join([text[:: len(text) // 64 + 1] for text in texts[:: len(texts) // 64 + 1]])
+        if characters < _LONG or len(some.encode(errors="replace")) < _WIDE * len(some):
             return False
         state = vars(self)  # how much was read is no part of what the tokenizer is
-        state["_read"] = state.get("_read", 0) + len(text)
+        state["_read"] = state.get("_read", 0) + characters
         return state["_read"] > _WORTH and self._characters is not None
 
     def _by_characters(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:

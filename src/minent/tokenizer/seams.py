@@ -19,7 +19,7 @@ from minent.runtime import thread_count
 from minent.tokenizer.automaton import LONGEST_PIECE, Automaton, window
 from minent.tokenizer.text import Rows
 
-_LEAST_BYTES = 2**18  # of a text that is worth cutting
+_LEAST_BYTES = 2**20  # of a text that is worth cutting
 _LEAD = 2**12  # how much earlier a thread starts than its part
 
 

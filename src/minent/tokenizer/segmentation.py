@@ -8,6 +8,8 @@ from minent.tokenizer import seams
 from minent.tokenizer.automaton import BLOCK, Automaton, read_only
 from minent.tokenizer.text import Rows, join, over_shards
 
+_WORTH_A_THREAD = 2**19  # symbols: some milliseconds; waking a thread takes half of one
+
 
 def segment(rows: Rows, automaton: Automaton) -> tuple[np.ndarray, np.ndarray]:
     """Segment each row; return the ids of all rows end to end (int32) and the starts of the rows in them (int64)."""
@@ -38,7 +40,7 @@ def _on_threads(rows: Rows, automaton: Automaton) -> tuple[np.ndarray, np.ndarra
         ids = np.empty(starts[-1] - starts[0], dtype=np.int32)  # pages that are not reached are never touched
         return ids[: kernels.segment(buffer, starts, automaton, ways, ids, counts[first + 1 : last + 1])].copy()
 
-    parts = over_shards(work, rows.starts)
+    parts = over_shards(work, rows.starts, _WORTH_A_THREAD)
     return (parts[0] if len(parts) == 1 else np.concatenate(parts)), np.cumsum(counts)
 
 

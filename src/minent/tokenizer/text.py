@@ -177,13 +177,15 @@ def blocks(text: str) -> list[str]:
     return found
 
 
-def over_shards(work: Callable[[int, int], Any], starts: np.ndarray) -> list[Any]:
+def over_shards(work: Callable[[int, int], Any], starts: np.ndarray, least: int = _LEAST_BYTES_PER_THREAD) -> list[Any]:
     """Call `work(first, last)` on ranges of rows of about equal bytes, on as many threads as are allowed and worth it.
+
+    A thread is worth it for `least` bytes.
 
     Returns:
         The results in the order of the rows; where the ranges end depends on the threads, so `work` must not care.
     """
-    worth = int((starts[-1] - starts[0]) // _LEAST_BYTES_PER_THREAD)
+    worth = int((starts[-1] - starts[0]) // least)
     count = min(thread_count(), worth, len(starts) - 1) if worth > 1 else 1
     if count <= 1:
         return [work(0, len(starts) - 1)]
