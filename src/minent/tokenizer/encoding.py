@@ -273,7 +273,8 @@ class Encoding:
     def _pays(self, texts: list[str]) -> bool:
         """Whether an automaton over characters is of use for texts, and worth its making in this process."""
         characters = sum(map(len, texts))
-        some = "".join([text[:: len(text) // 64 + 1] for text in texts[:: len(texts) // 64 + 1]])
+        some = "".join(texts[:: len(texts) // 64 + 1])
+        some = some[:: len(some) // 2048 + 1]
         if characters < _LONG or len(some.encode(errors="replace")) < _WIDE * len(some):
             return False
         state = vars(self)  # how much was read is no part of what the tokenizer is
