@@ -172,3 +172,31 @@ def test_stats_describes_pieces_and_each_file(tokenizer_folder, tmp_path):
     assert shown[f"{tmp_path / 'a.txt'}: characters_of_bytes"] == "1"
     assert shown[f"{tmp_path / 'b.txt'}: coverage"] == "1.0"
     assert shown[f"{tmp_path / 'b.txt'}: tokens"] == str(known.count("the film"))
+
+
+def test_special_tokens_are_an_error_their_id_or_text(tokenizer_folder, tmp_path):
+    known = Tokenizer.load(tokenizer_folder).with_specials(["<a>", "<b>"])
+    known.save(tmp_path / "special")
+    text, first = "so\n<a> is <b>\n", known.vocab_size - 2
+    encode = ("tokenizer", "encode", tmp_path / "special")
+    refused = run(*encode, "--allow-special", "<b>", stdin=text)
+    assert refused == Run(
+        2,
+        "",
+        "minent: text 2[0] begins the special token '<a>'. Give --allow-special '<a>' to make it one id, or "
+        "--special-as-text to take it as text.\n",
+    )
+    for flags, specials in (
+        (("--allow-special", "all"), {first, first + 1}),
+        (("--allow-special", "<b>", "--special-as-text"), {first + 1}),
+        (("--special-as-text",), set()),
+        (("--special-as-text", "--add-eos"), set()),
+    ):
+        made = run(*encode, *flags, stdin=text)
+        assert (made.code, {int(id) for id in made.out.split() if int(id) >= first}) == (0, specials)
+    unknown = run(*encode, "--allow-special", "<c>", stdin=text)
+    assert unknown.err.startswith(
+        "minent: --allow-special holds '<c>', which is no special token; there is <a> and <b>"
+    )
+    stats = run("tokenizer", "stats", tmp_path / "special", "-", stdin=text)
+    assert (stats.code, "stdin: texts\t2" in stats.out) == (0, True)

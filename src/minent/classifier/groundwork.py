@@ -253,7 +253,7 @@ class View:
         """`(ids int32, starts int64)` of the tokenizer."""
         if self._parent is not None:
             return _take_rows(*self._parent.pieces, self._rows)
-        return self.work.tokenizer.encode_arrays(self.texts)
+        return self.work.tokenizer.encode_arrays(self.texts, disallowed_special=())
 
     @cached_property
     def piece_binary(self) -> sparse.csr_matrix:
@@ -285,7 +285,7 @@ class View:
             return self.pieces
         if self._parent is not None:
             return _take_rows(*self._parent.backbone_pieces, self._rows)
-        rows = [tokenizer.encode(text) for text in self.texts]
+        rows = [self.work.backbone.encode(text) for text in self.texts]
         starts = np.cumsum([0, *map(len, rows)]).astype(np.int64)
         return np.concatenate([np.zeros(0, np.int32), *(np.asarray(row, np.int32) for row in rows)]), starts
 

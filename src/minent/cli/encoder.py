@@ -123,7 +123,9 @@ def pretrain(
         device=device,
         seed=seed,
     )
-    ids, starts = known.encode_arrays(options.read(files, text_column, encoding, encoding_errors, format))
+    ids, starts = known.encode_arrays(
+        options.read(files, text_column, encoding, encoding_errors, format), disallowed_special=()
+    )
     checkpoint = output.with_name(f"{output.name}.partial")
     with progress.bars() as report:
         trained = encoders.pretrain(
@@ -259,7 +261,9 @@ def evaluate(
             f"{folder}: knows {trained.config.vocab_size:,} ids, but {pieces} has {known.vocab_size:,}. "
             f"Give the tokenizer that the encoder was trained with."
         )
-    ids, starts = known.encode_arrays(options.read(files, text_column, encoding, encoding_errors, format))
+    ids, starts = known.encode_arrays(
+        options.read(files, text_column, encoding, encoding_errors, format), disallowed_special=()
+    )
     counts = np.bincount(ids, minlength=known.vocab_size) + 1.0
     unigram = np.log(counts / counts.sum()).astype(np.float32)
     print(_sentence(measure(trained.encoder, ids, starts, unigram, pretraining.piece_bytes(known), seed)))

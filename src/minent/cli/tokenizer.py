@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -110,6 +111,12 @@ def encode(
     seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of the draw, one more for each text.")] = None,
     add_bos: Annotated[bool, typer.Option("--add-bos", help="Put id 1 before each text.")] = False,
     add_eos: Annotated[bool, typer.Option("--add-eos", help="Put id 2 behind each text.")] = False,
+    allow_special: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT|all", help="This special token becomes its id; repeatable.")
+    ] = None,
+    special_as_text: Annotated[
+        bool, typer.Option("--special-as-text", help="Other special tokens are text; else they are an error.")
+    ] = False,
     text_column: options.TextColumn = None,
     encoding: options.Encoding = "utf-8",
     encoding_errors: options.EncodingErrors = "strict",
@@ -120,16 +127,21 @@ def encode(
 
     known = Tokenizer.load(folder)
     texts = options.read(file, text_column, encoding, encoding_errors, format, allow_empty=True)
+    allowed: Any = "all" if "all" in (allow_special or ()) else tuple(allow_special or ())
+    specials: Any = {"allowed_special": allowed, "disallowed_special": () if special_as_text else "all"}
     position = 0
     for batch in options.batches(texts):
-        if alpha is None and seed is None and not (add_bos or add_eos):
-            rows = known.encode_batch(batch)
-        else:
-            seeds = [None if seed is None else seed + position + i for i in range(len(batch))]
-            rows = [
-                known.encode(text, alpha=alpha, seed=one, add_bos=add_bos, add_eos=add_eos)
-                for text, one in zip(batch, seeds)
-            ]
+        seeds = [None if seed is None else seed + position + i for i in range(len(batch))]
+        try:
+            if alpha is None and seed is None and not (add_bos or add_eos):
+                rows = known.encode_batch(batch, **specials)
+            else:
+                rows = [
+                    known.encode(text, alpha=alpha, seed=one, add_bos=add_bos, add_eos=add_eos, **specials)
+                    for text, one in zip(batch, seeds)
+                ]
+        except InputError as error:
+            raise InputError(_in_flags(str(error), position)) from error
         position += len(batch)
         for ids in rows:
             print(_readable(known.id_to_piece(id) for id in ids) if pieces else " ".join(map(str, ids)))
@@ -239,6 +251,13 @@ def import_(
         known = Tokenizer.from_counts(file, vocab_size, format=format, texts=texts, faithful=format == "bytepiece")
     known.save(output, overwrite=overwrite)
     print(f"{output}: {known.vocab_size:,} ids")
+
+
+def _in_flags(sentence: str, position: int) -> str:
+    """An error of `encode` with the text counted in the file, and with the names of the flags."""
+    sentence = re.sub(r"^texts\[(\d+)\]", lambda found: f"text {position + int(found[1]) + 1}", sentence)
+    sentence = re.sub(r"allowed_special=\{'(.*?)'\}", r"--allow-special '\1'", sentence)
+    return sentence.replace("disallowed_special=()", "--special-as-text").replace("allowed_special", "--allow-special")
 
 
 def _readable(pieces) -> str:

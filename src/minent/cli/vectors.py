@@ -64,7 +64,7 @@ def train(
         if units == "words":
             learnt = vectors.train_words(texts, known, config=config, progress=report)
         else:
-            ids, starts = known.encode_arrays(texts)
+            ids, starts = known.encode_arrays(texts, disallowed_special=())
             names = vectors.Lexicon.of_pieces(known, ids)
             learnt = vectors.train(
                 ids, starts, vocab_size=known.vocab_size, config=config, lexicon=names, progress=report

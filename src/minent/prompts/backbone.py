@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -110,7 +110,10 @@ class Backbone:
 
     def encode(self, text: str) -> np.ndarray:
         """Return the ids of a text, int64."""
-        return np.asarray(self.tokenizer.encode(text), dtype=np.int64)
+        own_specials = getattr(self.tokenizer, "specials", ())  # a text that names one means no more than it says
+        encode: Any = self.tokenizer.encode
+        ids = encode(text, disallowed_special=()) if own_specials else encode(text)
+        return np.asarray(ids, dtype=np.int64)
 
     def encode_batch(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Return the ids of each text, int64."""

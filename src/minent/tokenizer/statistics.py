@@ -93,9 +93,9 @@ class Usage:
         )
 
     def add(self, texts: Iterable[str]) -> None:
-        """Write some texts, and count."""
+        """Write some texts, special tokens in them as text, and count."""
         texts = list(texts)
-        ids, _ = self._tokenizer.encode_arrays(texts)
+        ids, _ = self._tokenizer.encode_arrays(texts, disallowed_special=())
         self._used += np.bincount(ids, minlength=len(self._used))
         self._texts += len(texts)
         self._bytes += sum(len(text.encode("utf-8", "surrogateescape")) for text in texts)
