@@ -196,7 +196,7 @@ def test_special_tokens_are_an_error_their_id_or_text(tokenizer_folder, tmp_path
         assert (made.code, {int(id) for id in made.out.split() if int(id) >= first}) == (0, specials)
     unknown = run(*encode, "--allow-special", "<c>", stdin=text)
     assert unknown.err.startswith(
-        "minent: --allow-special holds '<c>', which is no special token; there is <a> and <b>"
+        "minent: --allow-special holds '<c>', which is no special token; there is '<a>', '<b>'"
     )
     stats = run("tokenizer", "stats", tmp_path / "special", "-", stdin=text)
     assert (stats.code, "stdin: texts\t2" in stats.out) == (0, True)

@@ -166,8 +166,8 @@ class Analysis(Encoding):
             Pieces, places and probabilities, and the entropy of the segmentation.
 
         Raises:
-            InputError: `text` is no str or holds a lone surrogate or a special token; `alpha` is negative or not
-                finite.
+            InputError: `text` is no str or holds a lone surrogate or a special token; `alpha` is negative or above
+                1e9.
 
         Example:
             >>> from minent.tokenizer import TokenizerConfig, train

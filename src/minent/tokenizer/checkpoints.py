@@ -19,7 +19,7 @@ from minent.errors import InputError
 from minent.tokenizer.config import TokenizerConfig
 from minent.tokenizer.pruning import Draft
 from minent.tokenizer.sampling import TextSample
-from minent.tokenizer.text import join
+from minent.tokenizer.text import check_iterable, join
 
 KIND, FORMAT = "tokenizer-draft", 1
 SECONDS_BETWEEN = 10.0  # from one saving to the next: what was done since is soon done again
@@ -43,8 +43,7 @@ class Checkpoint:
         engine: Engine | None = None,
     ) -> TextSample:
         """Read the texts, from where an earlier run stopped; an engine counts them in parts."""
-        if isinstance(texts, (str, bytes)):
-            raise InputError(f"texts is one {type(texts).__name__}; it takes an iterable of str. Write [text].")
+        check_iterable(texts)
         sample = self._saved_sample()
         pairs = _with_weights(texts, weights)
         unread = sample.texts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable
 from functools import cached_property
 from itertools import pairwise
@@ -18,12 +17,13 @@ from minent.tokenizer import specials as special_tokens
 from minent.tokenizer.automaton import Automaton, Links
 from minent.tokenizer.pieces import Pieces
 from minent.tokenizer.streaming import EncodingStream
-from minent.tokenizer.text import Rows, join, normalize, row_starts, slabs, to_utf8
+from minent.tokenizer.text import Rows, check_iterable, join, normalize, row_starts, slabs, to_utf8
 
 if TYPE_CHECKING:
     from minent.tokenizer.characters import Characters
     from minent.tokenizer.model import Tokenizer
 
+_MOST_ALPHA = 1e9  # so that sums of scores times alpha stay finite
 _TABLE_FROM = 10_000  # ids; fewer do not pay for a table of all
 _SLAB = 2**20  # characters that are encoded at once, so that what lies between text and ids stays small
 _LONG = 2**12  # characters; shorter texts are searched by bytes
@@ -80,7 +80,7 @@ class Encoding:
 
         Raises:
             InputError: `text` is no str or holds a lone surrogate or a special token that is not allowed; `alpha` is
-                negative or not finite, or comes without a seed.
+                negative or above 1e9, or comes without a seed.
 
         Source:
             kexue.fm/archives/9811 for the exact law of draws; tiktoken for what special tokens may do.
@@ -152,8 +152,7 @@ class Encoding:
             >>> train(["so it goes"], TokenizerConfig(vocab_size=259)).encode_arrays(["a!", ""])
             (array([100,  36], dtype=int32), array([0, 2, 2]))
         """
-        if isinstance(texts, (str, bytes)):
-            raise InputError(f"texts is one {type(texts).__name__}; it takes an iterable of str. Write [text].")
+        check_iterable(texts)
         return self._arrays(texts, allowed_special, disallowed_special, "texts[{}]")
 
     def encode_padded(
@@ -355,5 +354,7 @@ class Encoding:
 
 
 def check_alpha(alpha: float) -> None:
-    if not (isinstance(alpha, (int, float)) and math.isfinite(alpha) and alpha >= 0):
-        raise InputError(f"alpha is {alpha!r}; it takes a finite number from 0, or None for the best segmentation.")
+    if not (isinstance(alpha, (int, float)) and 0 <= alpha <= _MOST_ALPHA):
+        raise InputError(
+            f"alpha is {alpha!r}; it takes a number from 0 to {_MOST_ALPHA:,.0f}, or None for the best segmentation."
+        )

@@ -20,7 +20,7 @@ import numpy as np
 from minent import artifacts
 from minent.errors import InputError, listing
 from minent.tokenizer.config import NORMALIZATIONS
-from minent.tokenizer.text import Blocks, normalize, to_utf8
+from minent.tokenizer.text import Blocks, check_iterable, normalize, to_utf8
 from minent.tokenizer.text import blocks as text_blocks
 
 KIND, FORMAT = "tokenizer-sample", 1
@@ -83,8 +83,7 @@ class TextSample:
             >>> sample.texts
             1
         """
-        if isinstance(texts, (str, bytes)):
-            raise InputError(f"texts is one {type(texts).__name__}; it takes an iterable of str. Write [text].")
+        check_iterable(texts)
         for text in texts:
             self.add_text(text, weight)
 

@@ -59,6 +59,18 @@ def row_starts(parts: Sequence[Any]) -> np.ndarray:
     return starts
 
 
+def check_iterable(texts: object) -> None:
+    """Whether `texts` can be gone through, and is not one text.
+
+    Raises:
+        InputError: It is one text, or no iterable.
+    """
+    if isinstance(texts, (str, bytes)):
+        raise InputError(f"texts is one {type(texts).__name__}; it takes an iterable of str. Write [text].")
+    if not isinstance(texts, Iterable):
+        raise InputError(f"texts is {type(texts).__name__}; it takes an iterable of str, such as a list.")
+
+
 def slabs(texts: Iterable[str], size: int) -> Iterator[list[str]]:
     """The texts in lists of about so many characters; one list at least.
 
@@ -143,8 +155,7 @@ def gather(texts: Iterable[str], normalization: str, isolate_digits: bool) -> tu
     Raises:
         InputError: A bare string instead of an iterable, or no character at all.
     """
-    if isinstance(texts, (str, bytes)):
-        raise InputError(f"texts is one {type(texts).__name__}; it takes an iterable of str. Write [text].")
+    check_iterable(texts)
     parts: list[bytes] = []
     number = -1
     for number, text in enumerate(texts):

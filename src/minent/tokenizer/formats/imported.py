@@ -13,7 +13,7 @@ import numpy as np
 from minent.errors import InputError
 from minent.tokenizer import lexicon
 from minent.tokenizer.config import SMALLEST_VOCABULARY
-from minent.tokenizer.text import join, normalize, to_utf8
+from minent.tokenizer.text import check_iterable, join, normalize, to_utf8
 
 LONGEST_PIECE = 1024  # bytes
 _BATCH_BYTES = 2**24
@@ -75,8 +75,7 @@ def _checked(counts: Mapping[bytes | str, int]) -> lexicon.Lexicon:
 
 def _recount(given: lexicon.Lexicon, texts: Iterable[str], normalization: str, faithful: bool) -> lexicon.Lexicon:
     """Count the pieces on a text as the counts so far would cut it, twice; what is never used goes."""
-    if isinstance(texts, (str, bytes)):
-        raise InputError(f"texts is one {type(texts).__name__}; it takes an iterable of str. Write [text].")
+    check_iterable(texts)
     if iter(texts) is texts:
         raise InputError("texts can be read only once, and it is read twice. Give a list: list(texts).")
     counted = given
