@@ -100,6 +100,22 @@ def test_equal_scores_share_equally(alpha, entries):
     torch.testing.assert_close(p, torch.full((3, entries), 1.0 / entries), rtol=1e-5, atol=0)
 
 
+@pytest.mark.parametrize("alpha", [1.0, 1.2, 1.5, 2.0, 3.0])
+@pytest.mark.parametrize("entries", [5, 700])
+def test_large_scores_keep_their_differences(alpha, entries):
+    """Beside a peak of 1e8 a float32 has steps of 8, and beside the largest of all the threshold is nothing."""
+    z = torch.zeros(3, entries)
+    z[0, 1], z[0, 2] = 1e8, 1e8
+    z[1, 0], z[1, 1], z[1, 3] = 3e38, -3e38, 3.1e38
+    z[2] = -3e38
+    p = simplex.entmax(z.requires_grad_(), alpha)
+    expected = torch.zeros(3, entries)
+    expected[0, 1:3], expected[1, 3], expected[2] = 0.5, 1.0, 1.0 / entries
+    torch.testing.assert_close(p.detach(), expected)
+    p.backward(scores(3, entries, torch.float32))
+    assert z.grad.isfinite().all()
+
+
 def test_a_million_entries():
     z = scores(1, 1_000_000, torch.float32)
     for alpha in (1.1, 1.5, 2.0):

@@ -177,6 +177,7 @@ def test_a_budget_that_covers_the_row_is_ones():
         (lambda: simplex.softmax([1.0]), "scores are a list"),
         (lambda: simplex.softmax(torch.tensor([1])), "dtype torch.int64"),
         (lambda: simplex.softmax(torch.zeros(2), dim=1), r"dim is 1, but scores have shape \(2,\)"),
+        (lambda: simplex.softmax(torch.zeros(2, 2), dim=True), r"dim is True, but scores have shape \(2, 2\)"),
         (lambda: simplex.softmax(torch.zeros(2, 0)), "no entries along dim -1"),
         (lambda: simplex.softmax(torch.zeros(2), temperature=0), "temperature is 0"),
         (lambda: simplex.taylor_softmax(torch.zeros(2), 3), "order is 3, but an odd .* give 4"),

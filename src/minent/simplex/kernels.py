@@ -242,15 +242,15 @@ def _extremes(x):
 
 @inner
 def _gather(x, maxima, cut, peak, s, places):
-    """Copy what lies above the cut, less the peak, and note its places; return how much that is."""
+    """Copy what lies above the cut when it is less the peak, and note its places; return how much that is."""
     blocks = 0
     for block in range(maxima.size):
-        blocks += maxima[block] > cut
+        blocks += maxima[block] - peak > cut
     if 4 * blocks > maxima.size:  # a plain scan is faster than stepping over few blocks
         return _scan(x, 0, cut, peak, s, places, 0)
     count = 0
     for block in range(maxima.size):
-        if maxima[block] > cut:
+        if maxima[block] - peak > cut:
             count = _scan(x[block * _BLOCK : block * _BLOCK + _BLOCK], block * _BLOCK, cut, peak, s, places, count)
     return count
 
@@ -260,7 +260,7 @@ def _scan(x, start, cut, peak, s, places, count):
     for i in range(x.size):  # no branch: the next one overwrites what did not count
         s[count] = x[i] - peak
         places[count] = start + i
-        count += x[i] > cut
+        count += x[i] - peak > cut
     return count
 
 
@@ -311,8 +311,8 @@ def _entmax_row(x, out, maxima, s, places, e, inverse, tolerance, high, power):
     t, _ = _solve_row(s, maxima.size, one - one, high, e, inverse, tolerance, power)
     slack = tolerance * (one + t)
     t = max(t - slack - slack, one - one)
-    cut = peak + t - inverse
-    everything = least > cut
+    cut = t - inverse  # of what is less the peak, which beside a large peak would be rounded away
+    everything = least - peak > cut
     if everything:
         count = x.size
         for i in range(x.size):

@@ -24,7 +24,7 @@ def open_rows(scores: torch.Tensor, dim: int = -1) -> torch.Tensor:
         raise InputError(f"scores are a {type(scores).__name__}; give a torch tensor, such as torch.as_tensor(scores).")
     if not scores.is_floating_point():
         raise InputError(f"scores have dtype {scores.dtype}; give floating point, such as scores.float().")
-    if not isinstance(dim, int) or not -scores.ndim <= dim < scores.ndim:
+    if isinstance(dim, bool) or not isinstance(dim, int) or not -scores.ndim <= dim < scores.ndim:
         raise InputError(f"dim is {dim}, but scores have shape {tuple(scores.shape)}; give an axis that they have.")
     if scores.shape[dim] == 0:
         raise InputError(f"scores of shape {tuple(scores.shape)} have no entries along dim {dim}; give at least one.")
