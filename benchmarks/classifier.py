@@ -185,7 +185,7 @@ class Shop:
         learnt = self.learn(start)
         heat = temperature_for_confidence(learnt(self.pool), 0.8)
         probabilities = np.exp(log_softmax(learnt(self.offered[0]) / heat))
-        for method in ("random", "decomposition", "clusters", "margin"):
+        for method in ("random", "auto", "decomposition", "clusters", "margin"):
             found[f"{2 * n} {method}"] = self.accuracy(self.buy(start, method, probabilities))
         return found
 

@@ -55,6 +55,20 @@ def test_clusters_send_the_middle_of_each():
     assert len(choose(latent[:2], np.zeros((0, 3)), None, 5, method="clusters")) == 2
 
 
+def test_with_many_classes_the_middles_of_all_clusters_are_sent_whatever_is_doubted():
+    random = np.random.default_rng(0)
+    latent = np.vstack([np.eye(3)[k] + 0.05 * random.normal(size=(60, 3)) for k in range(3)])
+    doubtful = np.where(np.arange(180) < 120, 0.0, 1.0)  # the third cluster is sure
+    for classes, sent in ((5, {0, 1, 2}), (2, {0, 1})):
+        probabilities = np.full((180, classes), 1 / classes)
+        probabilities[:, 0] += doubtful
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        for method in ("clusters", "auto"):
+            found = choose(latent, np.zeros((0, 3)), probabilities, 3, method=method)
+            if classes == 5 or method == "clusters":
+                assert {int(latent[row].argmax()) for row in found} == sent
+
+
 def test_the_margin_goes_by_doubt_alone():
     probabilities = np.array([[0.9, 0.1], [0.55, 0.45], [0.5, 0.5], [0.7, 0.3]])
     assert choose(np.eye(4), np.zeros((0, 4)), probabilities, 3, method="margin") == [2, 1, 3]

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from minent.classifier.estimator import TextClassifier
 
 _CANDIDATES = 2000
-METHODS = ("decomposition", "clusters", "margin")
+METHODS = ("auto", "decomposition", "clusters", "margin")
+MANY_CLASSES = 5
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def suggest(
     *,
     labelled: Iterable[str] = (),
     seed: int = 0,
-    method: str = "decomposition",
+    method: str = "auto",
 ) -> list[Suggestion]:
     """Choose the texts whose labels would teach most.
 
@@ -59,8 +60,9 @@ def suggest(
         labelled: Texts that have a label.
         seed: Of the latent semantic analysis and the clusters.
         method: `"decomposition"` weighs doubt and covers what the labelled texts do not stand for; `"clusters"` takes
-            the middle of each of n soft clusters of the doubtful texts; `"margin"` goes by doubt alone, so it needs a
-            model.
+            the middle of each of n soft clusters, of the doubtful texts if there are fewer than 5 classes; `"margin"`
+            goes by doubt alone, so it needs a model. `"auto"` is clusters for a model of 5 classes or more, whose doubt
+            says little yet, else decomposition.
 
     Returns:
         The chosen texts, the most telling first.
@@ -109,7 +111,7 @@ def choose(
     probabilities: np.ndarray | None,
     n: int,
     *,
-    method: str = "decomposition",
+    method: str = "auto",
     seed: int = 0,
 ) -> list[int]:
     """Return the rows of `latent` to label next, best first.
@@ -122,13 +124,18 @@ def choose(
         method: One of `METHODS`.
         seed: Of the clusters.
     """
+    many = probabilities is not None and probabilities.shape[1] >= MANY_CLASSES
+    if method == "auto":
+        method = "clusters" if many else "decomposition"
     doubt = np.ones(len(latent)) if probabilities is None else 1.0 - _margin(probabilities)
     candidates = np.argsort(-doubt, kind="stable")[:_CANDIDATES]
     picked: list[int] = []
     if method == "decomposition":
         picked = _decompose(latent, labelled, doubt, candidates, n)
     if method == "clusters":
-        picked = _middles(latent, candidates[: max(10 * n, 100)] if probabilities is not None else candidates, n, seed)
+        spread = np.unique(np.linspace(0, len(latent) - 1, min(len(latent), _CANDIDATES)).astype(int))
+        doubtful = probabilities is not None and not many
+        picked = _middles(latent, candidates[: max(10 * n, 100)] if doubtful else spread, n, seed)
     left = [int(row) for row in candidates if row not in set(picked)]  # few dimensions: go on by doubt alone
     return [*picked, *left][:n]
 
