@@ -142,6 +142,13 @@ def test_batches_arrive_where_the_whole_does():
     np.testing.assert_allclose(settled.partial_fit(rows).cluster_centers_, again, atol=1e-4)  # at rest: nothing moves
 
 
+def test_a_batch_far_from_zero_loses_no_digit():
+    rows = blobs(4, rows=400)
+    near, far = SoftKMeans(4).fit(rows), SoftKMeans(4).fit(rows + 2.0**26)
+    moved, gone = near.partial_fit(rows[:40]).cluster_centers_, far.partial_fit(rows[:40] + 2.0**26).cluster_centers_
+    np.testing.assert_allclose(gone - 2.0**26, moved, atol=1e-4)
+
+
 def test_an_empty_cluster_is_moved_by_a_batch():
     model = SoftKMeans(2, sharpness=math.inf).fit(np.array([[0.0], [1.0]]))
     model.masses_[0] = model.sums_[0] = 0

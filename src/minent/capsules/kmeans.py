@@ -142,8 +142,10 @@ class SoftKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         weights = checked_weights(sample_weight, rows.shape[0])
         with threads() as map_blocks:
             points = Points(rows, weights, self._cosine, map_blocks)
-            sums, masses, _ = points.step(self.cluster_centers_[None], np.array([self.sharpness_]))
-            self.sums_, self.masses_ = self.sums_ + sums[0], self.masses_ + masses[0]
+            middle, near, centres = self._from_the_middle(points)
+            sums, masses, _ = near.step(centres[None], np.array([self.sharpness_]))
+            self.sums_ = self.sums_ + sums[0] + middle * masses[0][:, None]
+            self.masses_ = self.masses_ + masses[0]
             centres = centres_of(self.sums_, self.masses_, self._cosine)
             self.cluster_centers_ = relocate(points, centres, self.masses_)
             self.n_iter_ += 1
@@ -278,12 +280,15 @@ class SoftKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         self.objective_ = float(_share_out(apart, self.sharpness_)[1] @ points.weights)
 
     def _apart(self, points: Points) -> Floats:
-        """Distances `(rows, n_clusters)`, from the middle of the centres, so that far from zero no digit is lost."""
-        centres = self.cluster_centers_
-        if not points.cosine and not sparse.issparse(points.rows):
-            middle = centres.mean(axis=0)
-            points, centres = points.with_rows(points.rows - middle), centres - middle
-        return np.ascontiguousarray(points.distances(centres).T)
+        _, near, centres = self._from_the_middle(points)
+        return np.ascontiguousarray(near.distances(centres).T)
+
+    def _from_the_middle(self, points: Points) -> tuple[Floats, Points, Floats]:
+        """The middle of the centres, and points and centres seen from there: far from zero digits would be lost."""
+        if points.cosine or sparse.issparse(points.rows):
+            return np.zeros(points.rows.shape[1]), points, self.cluster_centers_
+        middle = self.cluster_centers_.mean(axis=0)
+        return middle, points.with_rows(points.rows - middle), self.cluster_centers_ - middle
 
     def _rows(self, X: ArrayLike, *, reset: bool) -> Any:
         try:
