@@ -15,7 +15,7 @@ import torch
 
 from minent.artifacts import read_manifest
 from minent.errors import ArtifactError, InputError, MissingExtraError
-from minent.prompts import PromptTuner, load_backbone
+from minent.prompts import PromptTuner, load_backbone, text_features
 
 transformers = pytest.importorskip("transformers", reason="transformers is not installed (pip install 'minent[hf]')")
 
@@ -175,6 +175,19 @@ def test_a_space_belongs_to_the_word_behind_it(backbones: Any) -> None:
     assert ids.tolist() == spoken.encode("it was good").tolist()
     label = PromptTuner(spoken, steps=1).fit(*TRAIN).facts["label_words"]["vowels"]
     assert "".join(label) == " vowels"
+
+
+def test_no_name_and_no_text_is_needed_where_the_class_is_read_from_all_tokens(backbones: Any) -> None:
+    labels = ["" if label == "vowels" else label for label in TRAIN[1]]
+    tuner = PromptTuner(backbones("bert-encoder"), steps=2).fit(TRAIN[0], labels)
+    assert tuner.facts["label_tokens"] == {}
+    with pytest.raises(InputError, match="the words of '' have no token"):
+        PromptTuner(backbones("bert"), steps=2).fit(TRAIN[0], labels)
+    for family in ("gpt2", "llama", "bert"):
+        found = text_features(backbones(family), ["", "a e b", "x"])
+        assert np.isfinite(found).all()
+        np.testing.assert_allclose(found[1], text_features(backbones(family), ["a e b"])[0], atol=2e-6)
+    assert not text_features(backbones("gpt2"), [""]).any()
 
 
 def test_special_tokens_in_a_text_are_letters(backbones: Any) -> None:

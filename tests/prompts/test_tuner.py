@@ -312,6 +312,8 @@ def test_wrong_labels_are_refused(backbone: Backbone, texts: list, labels: list,
 def test_not_fitted_and_the_wrong_tokenizer(backbone: Backbone) -> None:
     with pytest.raises(InputError, match="not fitted yet"):
         PromptTuner(backbone).predict(["a"])
+    with pytest.raises(InputError, match=r"Load it with load_backbone"):
+        PromptTuner(None)
     with pytest.raises(InputError, match="the tokenizer has 9 ids"):
         Backbone(backbone.pretrained, SimpleNamespace(vocab_size=9, encode=list))
 

@@ -77,8 +77,9 @@ class PromptModel(nn.Module):
     def read(self, hidden: Tensor, batch: Batch) -> Tensor:
         """What the head reads, `(batch, masks, features)`."""
         if self.pooled:
-            counted = (batch.mask & (batch.ids < self.body.first_slot)).to(hidden.dtype)[:, :, None]
-            return ((hidden * counted).sum(dim=1) / counted.sum(dim=1).clamp_min(1))[:, None]
+            counted = (batch.mask & (batch.ids < self.body.first_slot))[:, :, None]
+            kept = hidden.masked_fill(~counted, 0)  # where a row has no token at all, attention may leave NaN
+            return (kept.sum(dim=1) / counted.sum(dim=1).clamp_min(1))[:, None]
         rows = torch.arange(len(hidden))[:, None]
         return self.body.features(hidden[rows, batch.places])
 

@@ -116,6 +116,8 @@ class Choices:
         Raises:
             InputError: With the cure.
         """
+        if backbone is None:
+            raise InputError("backbone is None; prompts need one. Load it with load_backbone(folder).")
         body = backbone.body
         pooled = options.head == "pooled" or (options.head == "auto" and not body.speaks)
         reads_words = not pooled or options.labels == "words" or options.verbalizer or options.auxiliary

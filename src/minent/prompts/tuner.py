@@ -183,10 +183,11 @@ class PromptTuner:
     ) -> tuple[PromptModel, Rows, dict[str, Any]]:
         """The model as it starts, the labelled rows, and what was decided on the way."""
         options, body = self.options, self.backbone.body
-        tokens = self._tokens(classes)
+        reads_names = not self._choices.pooled or options.start == "names"
+        tokens = self._tokens(classes) if reads_names else []
         self._masks = piece_table(tokens).shape[1] if options.pieces == "each" else 1
         assembler, rows = self._assembler(), self._rows(texts)
-        names = np.concatenate([ids for several in tokens for ids in several])
+        names = np.array([token for several in tokens for token in _flat(several)], dtype=np.int64)
         start = prompt_start(body, assembler.anchors, names, options.start)
         prompts = reparametrized(options.reparametrization, start)
         deep = None
