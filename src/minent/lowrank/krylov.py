@@ -13,6 +13,9 @@ from minent.lowrank.sources import Source, gaussian, precision
 
 _MOST_ROUNDS = 12
 _SETTLED = 3e-4  # of the squared error: what further rounds are expected to gain when they stop
+_NEIGHBOURS = (
+    2  # blocks that `A.H A` times a block is in, beside the new one: with all others its products are rounding
+)
 _UNKNOWN_ERROR = 1e-6  # of the squared length: stands for the error where the length of the matrix is not known
 
 
@@ -77,12 +80,14 @@ class _Space:
         image = self._forward(block)
         self._blocks.append(block)
         self.images.append(image)
-        beside = np.concatenate([each.conj().T @ image for each in self.images])
-        side, old = len(beside), len(self._gram)
+        beside = np.concatenate([each.conj().T @ image for each in self.images[-_NEIGHBOURS:]])
+        old = len(self._gram)
+        side = old + image.shape[1]
+        first = side - len(beside)
         gram = np.zeros((side, side), dtype=self._gram.dtype)
         gram[:old, :old] = self._gram
-        gram[:, old:] = beside
-        gram[old:, :old] = beside[:old].conj().T
+        gram[first:, old:] = beside
+        gram[old:, first:old] = beside[: old - first].conj().T
         self._gram = gram
         return True
 
@@ -90,7 +95,7 @@ class _Space:
         """What of a block is new to the basis, orthonormal; it may be fewer columns, or none."""
         room = block.shape[0] - sum(each.shape[1] for each in self._blocks)
         scale = float(np.sqrt(square(block).sum(axis=0).max()))
-        block = self._apart(block)
+        block = self._apart(block, _NEIGHBOURS)
         found = cholesky_step(block) if block.shape[1] <= room else None
         if found is None or (np.abs(np.diag(found[1])) <= 1e2 * precision(block.dtype) * scale).any():
             q, r, _ = linalg.qr(self._apart(block), mode="economic", pivoting=True, check_finite=False)
@@ -101,8 +106,9 @@ class _Space:
         found = cholesky_step(q)
         return orthonormal(q) if found is None else found[0]
 
-    def _apart(self, block: Array) -> Array:
-        for each in self._blocks:
+    def _apart(self, block: Array, last: int = 0) -> Array:
+        """What of a block is perpendicular to the last so many blocks, or to all."""
+        for each in self._blocks[-last:]:
             block = block - each @ (each.conj().T @ block)
         return block
 
