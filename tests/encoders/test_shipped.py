@@ -50,6 +50,12 @@ def test_a_name_and_a_folder_find_the_same(home: Path, tokenizer: Tokenizer) -> 
     assert {"README.md", "tokenizer/manifest.json"} <= artifacts.read_manifest(folder).files.keys()
 
 
+def test_a_name_is_looked_for_in_every_place(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "empty").mkdir()
+    monkeypatch.setattr(finding, "places", lambda: [home / "none", home / "empty", home / "models"])
+    assert find_pretrained("small") == home / "models" / "small"
+
+
 def test_a_folder_here_comes_before_a_shipped_name(home: Path, made: PretrainedEncoder, tokenizer: Tokenizer) -> None:
     made.save(home / "small", tokenizer=tokenizer)
     assert find_pretrained("small") == Path("small")
