@@ -15,9 +15,11 @@ from minent.classifier.calibration import (
     vector_scaling,
 )
 from minent.classifier.evidence import agreement, cut_in_halves, fold_accuracies, steadiness, validity
-from minent.classifier.fusion import Fusion
+from minent.classifier.fusion import Fusion, teach
+from minent.classifier.groundwork import Groundwork
 from minent.classifier.linear import log_softmax
 from tests.classifier import reference
+from tests.classifier.corpora import draw
 
 SCORES = hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(2, 4)), elements=st.floats(-30, 30, width=16))
 
@@ -188,3 +190,20 @@ def test_fused_probabilities_sum_to_one_and_a_silent_member_changes_nothing(scor
     assert Fusion((2.0, 1.0), (1.0, 1.0)).opinion([scores, silent]) == pytest.approx(alone, abs=1e-9)
     shared = Fusion((2.0, 2.0), (0.5, 0.5)).opinion([scores, scores])  # twice the same, with one voice
     assert shared == pytest.approx(alone, abs=1e-9)
+
+
+def test_many_labels_beside_a_small_pool_do_not_drown_what_it_was_taught():
+    pool_texts, pool_labels = draw(30, seed=41)
+    gold_texts, gold_labels = draw(60, seed=42)
+    work = Groundwork([*pool_texts, *gold_texts])
+    pool, gold = work.view(pool_texts), work.view(gold_texts)
+    against = np.log(np.where(np.eye(2)[[int(label == "sea") for label in pool_labels]] > 0, 0.9, 0.1))
+
+    def share_taught(rows):
+        """How often the student says of the pool what it was taught, where the labels say the contrary."""
+        labels = np.array([int(gold_labels[row] == "wood") for row in rows])
+        weights, bias = teach(pool, against, gold[rows], labels)
+        return ((pool.tfidf @ weights + bias).argmax(axis=1) == against.argmax(axis=1)).mean()
+
+    assert share_taught(np.arange(120)) > 0.6  # at ten times each they would leave a third of it
+    assert share_taught(np.arange(4)) > 0.9

@@ -7,7 +7,8 @@ class only drew the student of eprstmt from 87.7 down to 74.8, on labels it was 
 encoder err together, so they share one voice.
 
 The student is ridge regression on tf-idf, taught the fused opinion on every unlabelled text, with the labelled rows
-counting ten times each.
+counting ten times each, or as much less as lets them weigh no more than the unlabelled ones together: with 1,000 labels
+beside a small pool ten times is learning by heart (shop snippets, 73.9 against 76.2 at once each).
 """
 
 from __future__ import annotations
@@ -73,8 +74,18 @@ def teach(
         `(weights (features, classes), bias (classes,))` on tf-idf rows.
     """
     targets = np.vstack([np.exp(opinion), one_hot(labels, opinion.shape[1])])
-    row_weights = np.concatenate([np.ones(len(pool)), np.full(len(gold), GOLD_WEIGHT)])
+    row_weights = np.concatenate([np.ones(len(pool)), np.full(len(gold), gold_weight(len(pool), len(gold)))])
     return solve_ridge(sparse.vstack([pool.tfidf, gold.tfidf]).tocsr(), targets, row_weights, penalty=penalty)
+
+
+def gold_weight(pool: int, gold: int) -> float:
+    """How much a labelled row weighs beside an unlabelled one.
+
+    Example:
+        >>> gold_weight(20_000, 32), gold_weight(1500, 1000), gold_weight(100, 1000)
+        (10.0, 1.5, 1.0)
+    """
+    return min(GOLD_WEIGHT, max(1.0, pool / gold))
 
 
 def student_model(gold: View, weights: np.ndarray, bias: np.ndarray) -> LinearModel:
