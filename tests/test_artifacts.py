@@ -113,7 +113,7 @@ def test_wrong_kind_and_newer_format_are_refused_by_name(tmp_path: Path) -> None
         minent.load(tmp_path / "note")
 
 
-@pytest.mark.parametrize("name", ["../secret", "/etc/hostname", "inner/../../secret"])
+@pytest.mark.parametrize("name", ["../secret", "/etc/hostname", "inner/../../secret", "a\0b"])
 def test_no_path_leaves_the_folder(tmp_path: Path, name: str) -> None:
     save(tmp_path / "note")
     (tmp_path / "secret").write_text("x")
@@ -314,3 +314,19 @@ def test_a_run_that_was_killed_holds_nothing(tmp_path):
         with artifacts.locked(tmp_path / "model"):
             pass
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("mistake", [KeyError("matrix"), TypeError("dim"), ValueError("shape"), RuntimeError("sizes")])
+def test_a_verified_folder_of_nonsense_is_one_clear_error(mistake):
+    with (
+        pytest.raises(ArtifactError, match="some/folder: holds what no minent saves"),
+        artifacts.understood("some/folder"),
+    ):
+        raise mistake
+
+
+def test_what_is_clear_already_and_our_own_bugs_stay_as_they_are():
+    with pytest.raises(ArtifactError, match="as it was"), artifacts.understood("some/folder"):
+        raise ArtifactError("as it was")
+    with pytest.raises(AssertionError), artifacts.understood("some/folder"):
+        raise AssertionError

@@ -15,6 +15,7 @@ from minent.artifacts.contents import (
     pack_arrays,
     plain,
     save_arrays,
+    understood,
     write_whole,
     writing_file,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "read_manifest",
     "refuse_taken",
     "save_arrays",
+    "understood",
     "unknown_kind",
     "write_whole",
     "writing",

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from minent.errors import ArtifactError
+from minent.errors import ArtifactError, MinentError
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -70,6 +70,27 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
         return load_file(str(path))
     except (SafetensorError, ValueError, OSError) as error:
         raise ArtifactError(f"{path}: is no safetensors file ({error}). Save the artifact again.") from error
+
+
+@contextmanager
+def understood(folder: str | Path) -> Iterator[None]:
+    """Turn whatever goes wrong while a verified folder is made into an object into one clear error.
+
+    Digests tell damage; that the numbers and names inside fit each other, they do not. Who signs a folder of nonsense
+    gets this error.
+
+    Raises:
+        ArtifactError: Something in the block failed, other than by a `MinentError` of its own.
+    """
+    try:
+        yield
+    except MinentError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"{folder}: holds what no minent saves ({type(error).__name__}: {error}). Do not trust this folder; save "
+            f"the artifact again."
+        ) from error
 
 
 def digest_of(value: Any) -> str:

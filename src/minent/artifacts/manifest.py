@@ -115,7 +115,7 @@ def _verify_digest(folder: Path, manifest: Manifest) -> None:
 
 def _verify_file(folder: Path, name: str, described: dict[str, Any]) -> None:
     path = folder / name
-    if Path(name).is_absolute() or ".." in Path(name).parts or not _stays_inside(folder, path):
+    if "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts or not _stays_inside(folder, path):
         raise ChangedFileError(
             f"{folder / MANIFEST}: names {name!r}, which lies outside the folder. Do not trust this folder."
         )

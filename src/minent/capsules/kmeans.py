@@ -213,13 +213,14 @@ class SoftKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         """
         manifest = artifacts.read_manifest(folder, kind=KIND, format=FORMAT)
         arrays = artifacts.load_arrays(Path(folder) / "clusters.safetensors")
-        model = cls(**{**manifest.config, "sharpness": float(manifest.config["sharpness"])})
-        for name, array in arrays.items():
-            setattr(model, f"{name}_", array)
-        model.sharpness_ = float(manifest.facts["sharpness"])
-        model.inertia_, model.objective_ = manifest.facts["inertia"], manifest.facts["objective"]
-        model.n_iter_ = manifest.facts["steps"]
-        model.n_features_in_ = model.cluster_centers_.shape[1]
+        with artifacts.understood(folder):
+            model = cls(**{**manifest.config, "sharpness": float(manifest.config["sharpness"])})
+            for name, array in arrays.items():
+                setattr(model, f"{name}_", array)
+            model.sharpness_ = float(manifest.facts["sharpness"])
+            model.inertia_, model.objective_ = manifest.facts["inertia"], manifest.facts["objective"]
+            model.n_iter_ = manifest.facts["steps"]
+            model.n_features_in_ = model.cluster_centers_.shape[1]
         return model
 
     def __sklearn_tags__(self) -> Tags:

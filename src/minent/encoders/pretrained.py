@@ -145,11 +145,12 @@ class PretrainedEncoder:
             ArtifactError: No such folder, another kind, a newer format, or a changed file.
         """
         manifest = artifacts.read_manifest(folder, kind=KIND, format=FORMAT)
-        encoder = Encoder(EncoderConfig(**manifest.config["encoder"]))
-        load_weights(encoder, unpacked(artifacts.load_arrays(Path(folder) / "weights.safetensors")))
-        pooling = Pooling(**artifacts.load_arrays(Path(folder) / "pooling.safetensors"))
-        config = PretrainConfig(**manifest.config["pretrain"])
-        weights = manifest.config.get("weights", "float32")  # format 1 knew no other
+        with artifacts.understood(folder):
+            encoder = Encoder(EncoderConfig(**manifest.config["encoder"]))
+            load_weights(encoder, unpacked(artifacts.load_arrays(Path(folder) / "weights.safetensors")))
+            pooling = Pooling(**artifacts.load_arrays(Path(folder) / "pooling.safetensors"))
+            config = PretrainConfig(**manifest.config["pretrain"])
+            weights = manifest.config.get("weights", "float32")  # format 1 knew no other
         return cls(encoder.eval(), pooling, config, manifest.facts, manifest.measured, manifest.inputs, weights)
 
 

@@ -14,9 +14,19 @@ class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+# What `_one_of_them` checks, said in the API description too, so that who reads it sends nothing that is refused.
+_ONE_OF_THEM: dict[str, Any] = {
+    "oneOf": [
+        {"required": ["text"], "properties": {"text": {"type": "string"}}},
+        {"required": ["texts"], "properties": {"texts": {"type": "array"}}},
+    ]
+}
+
+
 class Texts(_Request):
     """One text or many."""
 
+    model_config = ConfigDict(json_schema_extra=_ONE_OF_THEM)
     text: str | None = Field(None, description="One text.")
     texts: list[str] | None = Field(None, description='Many texts, instead of "text".')
 
@@ -35,7 +45,9 @@ class Texts(_Request):
 class PredictRequest(Texts):
     """Texts to classify."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"texts": ["so good", "so bad"], "top_k": 2}})
+    model_config = ConfigDict(
+        json_schema_extra={**_ONE_OF_THEM, "example": {"texts": ["so good", "so bad"], "top_k": 2}}
+    )
     top_k: int = Field(1, ge=1, description="How many labels to answer for each text, the likeliest first.")
     threshold: Probability = Field(0.0, description="Leave out labels below this probability; a text may get none.")
 

@@ -353,17 +353,18 @@ class Vectors:
         manifest = artifacts.read_manifest(folder, kind=KIND, format=FORMAT)
         arrays = artifacts.load_arrays(Path(folder) / "vectors.safetensors")
         names = Path(folder) / "lexicon.json"
-        return cls(
-            matrix=arrays["matrix"],
-            counts=arrays["counts"],
-            common=arrays["common"],
-            config=VectorsConfig(**manifest.config),
-            curve=tuple(manifest.facts["curve"]),
-            entropy_bits=manifest.facts["entropy_bits"] or 0.0,
-            inputs=manifest.inputs,
-            seconds=manifest.measured["seconds"],
-            lexicon=Lexicon.read(names, arrays["counts"]) if "lexicon.json" in manifest.files else None,
-        )
+        with artifacts.understood(folder):
+            return cls(
+                matrix=arrays["matrix"],
+                counts=arrays["counts"],
+                common=arrays["common"],
+                config=VectorsConfig(**manifest.config),
+                curve=tuple(manifest.facts["curve"]),
+                entropy_bits=manifest.facts["entropy_bits"] or 0.0,
+                inputs=manifest.inputs,
+                seconds=manifest.measured["seconds"],
+                lexicon=Lexicon.read(names, arrays["counts"]) if "lexicon.json" in manifest.files else None,
+            )
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
