@@ -13,12 +13,14 @@ Source: J. Su, kexue.fm/archives/3956, 9752; `Trainer` of bytepiece 0.6.3.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from minent.tokenizer.text import Rows, over_shards
+from minent.runtime import thread_count
+from minent.tokenizer.text import Rows, in_threads, over_shards
 
 _BITS = 9
 
@@ -75,10 +77,13 @@ def cut(chunks: Rows, ngrams: Ngrams, *, ensure_unicode: bool) -> Rows:
 
 def _ranked(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sort the keys: the different ones, where each begins in the sorted row, and by position which one it is."""
-    by_key = np.argsort(keys)
+    half = len(keys) // 2
+    sort: list[Callable[[], np.ndarray]] = [lambda: np.argsort(keys[:half]), lambda: np.argsort(keys[half:])]
+    first, second = in_threads(sort) if thread_count() > 1 else [one() for one in sort]
+    second += half
     distinct, firsts = np.empty((2, len(keys)), dtype=np.int64)
     ranks = np.empty(len(keys), dtype=np.int32)
-    found = _rank(keys, by_key, distinct, firsts, ranks)
+    found = _rank(keys, first, second, distinct, firsts, ranks)
     return distinct[:found].copy(), firsts[:found].copy(), ranks
 
 
@@ -110,15 +115,25 @@ def _fill_keys(buffer, starts, order, keys):
 
 
 @njit(cache=True, nogil=True)
-def _rank(keys, by_key, distinct, firsts, ranks):
-    """Number the different keys in their order; returns how many there are."""
-    found, before = 0, np.int64(-1)
-    for i in range(len(by_key)):
-        key = keys[by_key[i]]
+def _rank(keys, first, second, distinct, firsts, ranks):
+    """Number the different keys in their order, from two sorted rows of their places; returns how many there are."""
+    found, before, i, j = 0, np.int64(-1), 0, 0
+    end = np.int64(2**63 - 1)  # above every key
+    left = keys[first[0]] if len(first) > 0 else end
+    right = keys[second[0]] if len(second) > 0 else end
+    for place in range(len(keys)):
+        key = min(left, right)
         if key != before:
-            distinct[found], firsts[found] = key, i
+            distinct[found], firsts[found] = key, place
             found, before = found + 1, key
-        ranks[by_key[i]] = found - 1
+        if left <= right:
+            ranks[first[i]] = found - 1
+            i += 1
+            left = keys[first[i]] if i < len(first) else end
+        else:
+            ranks[second[j]] = found - 1
+            j += 1
+            right = keys[second[j]] if j < len(second) else end
     return found
 
 
