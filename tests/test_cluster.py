@@ -62,6 +62,13 @@ def test_counting_in_parts_changes_nothing(small_parts):
     assert read(texts, engine, weights).digest() == read(texts, None, weights).digest() != whole.digest()
 
 
+def test_a_sample_that_meets_a_thinner_one_is_thinned_too():
+    many, few = [*TEXTS, *map(str.upper, TEXTS[:2000])], list(map(str.title, TEXTS[:500]))
+    thin, whole = read(many), read(few)
+    assert thin.fraction < whole.fraction == 1
+    assert (whole + thin).digest() == (thin + whole).digest() == read(many + few).digest()
+
+
 def test_a_bad_text_is_named_by_its_place_among_all(small_parts):
     texts = [*TEXTS[:1000], "a\udc00b"]
     for engine in (None, cluster.here):
@@ -94,6 +101,8 @@ def test_counting_that_was_stopped_goes_on_with_or_without_an_engine(small_parts
         assert read(texts, then, folder=folder).digest() == read(texts).digest()
         with pytest.raises(InputError, match="the checkpoint of other texts"):
             read(["other"], then, folder=folder)
+        with pytest.raises(InputError, match="the checkpoint of other texts"):
+            read(texts[:3], then, folder=folder)
     assert counted[0] > 0  # not from the start
 
 
