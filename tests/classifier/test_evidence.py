@@ -1,5 +1,7 @@
 """Halves, agreement, temperatures and fusion."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,6 +17,7 @@ from minent.classifier.calibration import (
     vector_scaling,
 )
 from minent.classifier.evidence import agreement, cut_in_halves, fold_accuracies, steadiness, validity
+from minent.classifier.facts import calibrate
 from minent.classifier.fusion import Fusion, teach
 from minent.classifier.groundwork import Groundwork
 from minent.classifier.linear import log_softmax
@@ -136,6 +139,15 @@ def test_no_other_temperature_makes_the_smoothed_labels_likelier(scores, seed):
 
     best = temperature_for_labels(scores, labels)
     assert loss(best) <= min(loss(best * 1.05), loss(best / 1.05)) + 1e-6
+
+
+def test_scores_of_tiny_scale_get_a_temperature_of_their_scale():
+    scores = 1e-9 * np.random.default_rng(0).normal(size=(20, 2))
+    temperatures = []
+    model = SimpleNamespace(score_counts=lambda counts: scores, with_temperature=temperatures.append)
+    climb = SimpleNamespace(halves=None, models={"it": model}, pool=[], gold=SimpleNamespace(counts=None), classes=2)
+    calibrate(climb, "it")
+    assert 1e-11 < temperatures[0] < 1e-8
 
 
 def test_few_right_answers_do_not_make_a_model_certain():

@@ -240,6 +240,14 @@ def test_another_backbone_is_refused(backbone: Backbone, tmp_path: Path) -> None
         minent.load(tmp_path / "tuned")
 
 
+def test_weights_that_the_manifest_does_not_name_are_not_read(backbone: Backbone, tmp_path: Path) -> None:
+    tuner = PromptTuner(backbone, steps=1).fit(*TRAIN)
+    tuner.save(tmp_path / "tuned")
+    (tmp_path / "tuned" / "backbone-0.safetensors").write_bytes(b"slipped in by somebody")
+    loaded = PromptTuner.load(tmp_path / "tuned", backbone)
+    assert np.array_equal(loaded.predict_proba(TEST[0]), tuner.predict_proba(TEST[0]))
+
+
 def test_ctrl_c_keeps_what_was_learnt(backbone: Backbone) -> None:
     def report(event: Progress) -> None:
         if event.done == 3:

@@ -215,8 +215,8 @@ class SoftKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         arrays = artifacts.load_arrays(Path(folder) / "clusters.safetensors")
         with artifacts.understood(folder):
             model = cls(**{**manifest.config, "sharpness": float(manifest.config["sharpness"])})
-            for name, array in arrays.items():
-                setattr(model, f"{name}_", array)
+            model.cluster_centers_, model.labels_ = arrays["cluster_centers"], arrays["labels"]
+            model.sums_, model.masses_ = arrays["sums"], arrays["masses"]
             model.sharpness_ = float(manifest.facts["sharpness"])
             model.inertia_, model.objective_ = manifest.facts["inertia"], manifest.facts["objective"]
             model.n_iter_ = manifest.facts["steps"]

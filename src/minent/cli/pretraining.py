@@ -123,7 +123,7 @@ class Road:
         done = 0
         for name, path in paths.items():
             for batch in batches(_lines([path]), ENCODED):
-                yield name, *known.encode_arrays(batch)
+                yield name, *known.encode_arrays(batch, disallowed_special=())
                 done += sum(len(passage.encode("utf-8", "surrogateescape")) for passage in batch)
                 self.report(Progress("encode the passages", done, None, "bytes"))
 

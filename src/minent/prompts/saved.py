@@ -79,16 +79,16 @@ def read(folder: str | Path, backbone: AnyBackbone | None, *, ensemble: bool) ->
         held, reader = ("several tunings", "PromptEnsemble") if not ensemble else ("one tuning", "PromptTuner")
         raise WrongKindError(f"{folder}: holds {held}; {reader}.load reads it.")
     rows = zip(manifest.config["tunings"], manifest.facts["tunings"], manifest.measured["tunings"])
-    return backbone, [
-        _state(folder, number, options, facts, measured, backbone.body)
-        for number, (options, facts, measured) in enumerate(rows)
-    ]
+    with artifacts.understood(folder):
+        return backbone, [
+            _state(folder, number, options, facts, measured, backbone.body, BODY.format(number) in manifest.files)
+            for number, (options, facts, measured) in enumerate(rows)
+        ]
 
 
-def _state(folder: Path, number: int, options: dict, facts: dict, measured: dict, body: Body) -> State:
+def _state(folder: Path, number: int, options: dict, facts: dict, measured: dict, body: Body, trained: bool) -> State:
     tables = artifacts.load_arrays(folder / TABLES.format(number))
     path = folder / BODY.format(number)
-    trained = path.is_file()
     if trained:
         body = copy.deepcopy(body)
         body.load_state_dict(
