@@ -51,6 +51,38 @@ def test_predict_reads_tables_and_prints_json(fitted, tmp_path):
     assert sorted(answer["labels"]) == ["objective", "subjective"]
 
 
+def test_predict_prints_as_many_labels_as_a_promise_asks_for(fitted):
+    folder, _ = fitted
+    texts = ["a film that never takes off", "", "he is a spy who falls in love", "so"]
+    model, stdin = TextClassifier.load(folder), "\n".join(texts)
+    shown = run("predict", folder, "--coverage", 0.95, stdin=stdin)
+    assert [line.split("\t")[::2] for line in shown.out.splitlines()] == model.predict_sets(texts, 0.95)
+    threshold = model.threshold_for_precision(0.8)
+    shown = run("predict", folder, "--precision", 0.8, stdin=stdin)
+    said = model.predict(texts, reject_below=threshold).tolist()
+    assert [line.split("\t")[0] for line in shown.out.splitlines()] == said
+    assert "" in said
+    empty = [
+        json.loads(line) for line in run("predict", folder, "--precision", 0.8, "--json", stdin=stdin).out.splitlines()
+    ]
+    assert [(answer["labels"] or [""])[0] for answer in empty] == said
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--coverage", 0.9, "--precision", 0.9), "--coverage and --precision are both given"),
+        (("--coverage", 0.9, "--top-k", 2), "--top-k is given beside"),
+        (("--coverage", 1.5), "coverage is 1.5"),
+        (("--precision", 0.99999), "precision"),
+    ],
+)
+def test_promises_that_cannot_be_made_are_refused(fitted, options, message):
+    refused = run("predict", fitted[0], *options, stdin="so good")
+    assert (refused.code, refused.out) == (2, "")
+    assert message in refused.err
+
+
 def test_predict_names_a_broken_byte(fitted):
     folder, _ = fitted
     refused = run("predict", folder, stdin=b"ok\ncaf\xe9\n")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     import numpy as np
 
 TopK = Annotated[int, typer.Option("--top-k", "-k", metavar="K", help="Print the K likeliest labels.")]
+Coverage = Annotated[
+    float | None,
+    typer.Option("--coverage", metavar="P", help="Print as many labels as hold the right one this often, such as 0.9."),
+]
+Precision = Annotated[
+    float | None,
+    typer.Option("--precision", metavar="P", help="An empty line where answers would be right less often than this."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON lines: labels and probabilities.")]
 
 
@@ -30,39 +38,60 @@ class Answers(Protocol):
         """Return a row of probabilities per text."""
 
 
-def print_answers(
-    model: Answers, texts: Iterable[str], *, top_k: int = 1, as_json: bool = False, engine: Engine = cluster.here
-) -> None:
-    """Print `label<TAB>probability` for each text, or the same for several labels, or JSON.
+Lengths = Callable[["np.ndarray"], "np.ndarray"]
+"""How many labels to print for each row of probabilities, the likeliest first."""
 
-    Raises:
-        InputError: `top_k < 1`.
-    """
-    check_top_k(top_k)
+
+def print_answers(
+    model: Answers, texts: Iterable[str], lengths: Lengths, *, as_json: bool = False, engine: Engine = cluster.here
+) -> None:
+    """Print `label<TAB>probability` for each text, or the same for several labels, or JSON."""
     labels = [str(label) for label in model.classes_]
     for rows in engine(model.predict_proba, batches(texts)):
-        for line in answer_lines(labels, rows, top_k, as_json):
+        for line in answer_lines(labels, rows, lengths, as_json):
             print(line)
 
 
-def check_top_k(top_k: int) -> None:
-    """Refuse a number of labels that is none.
+def likeliest(top_k: int) -> Lengths:
+    """As many labels for each text.
 
     Raises:
         InputError: `top_k < 1`.
     """
-    if top_k < 1:
-        raise InputError(f"--top-k is {top_k}; it takes a whole number, 1 or more.")
-
-
-def answer_lines(labels: Sequence[str], rows: np.ndarray, top_k: int, as_json: bool) -> Iterator[str]:
-    """A line for each row of probabilities."""
     import numpy as np
 
-    order = np.argsort(-rows, axis=1, kind="stable")[:, :top_k]
+    if top_k < 1:
+        raise InputError(f"--top-k is {top_k}; it takes a whole number, 1 or more.")
+    return lambda rows: np.full(len(rows), min(top_k, rows.shape[1]))
+
+
+def promised(classifier: Any, coverage: float | None, precision: float | None) -> Lengths:
+    """As many labels as one of the two promises asks for: a set that holds the right one, or one label if it is sure.
+
+    Raises:
+        InputError: Both, one out of range, or more than the classifier can promise.
+    """
+    from minent.classifier.conformal import Judgements
+
+    if coverage is not None and precision is not None:
+        raise InputError("--coverage and --precision are both given. Leave one out.")
+    judgements = Judgements.from_facts(classifier.facts_.get("judgements"))
+    if coverage is not None:
+        judgements.label_sets(classifier.predict_proba([""]), coverage)  # refuse before anything is read
+        return lambda rows: judgements.label_sets(rows, coverage).sum(axis=1)
+    assert precision is not None
+    threshold = judgements.threshold(precision)
+    return lambda rows: (rows.max(axis=1).astype(float).round(6) >= threshold).astype(int)
+
+
+def answer_lines(labels: Sequence[str], rows: np.ndarray, lengths: Lengths, as_json: bool) -> Iterator[str]:
+    """A line for each row of probabilities; an empty one where no label is to be printed."""
+    import numpy as np
+
+    order = np.argsort(-rows, axis=1, kind="stable")
     best = np.take_along_axis(rows, order, axis=1)
-    for places, probabilities in zip(order.tolist(), best.tolist()):
-        yield _line([labels[place] for place in places], probabilities, as_json)
+    for places, probabilities, length in zip(order.tolist(), best.tolist(), lengths(rows).tolist()):
+        yield _line([labels[place] for place in places[:length]], probabilities[:length], as_json)
 
 
 def _line(labels: Sequence[str], probabilities: Sequence[float], as_json: bool) -> str:

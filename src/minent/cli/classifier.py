@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from minent.cli import options, progress, tables
-from minent.cli.answers import AsJson, TopK, check_top_k, print_answers
+from minent.cli.answers import AsJson, Coverage, Precision, TopK, likeliest, print_answers, promised
 from minent.errors import InputError, listing
 
 if TYPE_CHECKING:
@@ -117,6 +117,8 @@ def predict(
     model: Model,
     file: Annotated[str, typer.Argument(metavar="FILE", help="Texts; '-' is stdin. Or a folder of such files.")] = "-",
     top_k: TopK = 1,
+    coverage: Coverage = None,
+    precision: Precision = None,
     as_json: AsJson = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="For a folder: where the answers go.")
@@ -130,7 +132,12 @@ def predict(
     format: options.Format = None,
 ) -> None:
     """Print a label and its probability for each text."""
-    check_top_k(top_k)
+    lengths = likeliest(top_k)
+    promise = coverage is not None or precision is not None
+    if promise and top_k != 1:
+        raise InputError(
+            "--top-k is given beside --coverage or --precision, which say themselves how many. Leave it out."
+        )
 
     def read(source: str) -> Iterable[str]:
         return options.read(source, text_column, encoding, encoding_errors, format, allow_empty=True)
@@ -146,14 +153,16 @@ def predict(
     from minent.classifier import TextClassifier
 
     asked = TextClassifier.load(model)
+    if promise:
+        lengths = promised(asked, coverage, precision)
     with cluster.engine(engine, address) as spread:
         if output is None:
-            print_answers(asked, texts, top_k=top_k, as_json=as_json, engine=spread)
+            print_answers(asked, texts, lengths, as_json=as_json, engine=spread)
             return
         from minent.cli.folders import predict_folder
 
         for path, count in predict_folder(
-            asked, folder, output, read, spread, top_k=top_k, as_json=as_json, resume=resume
+            asked, folder, output, read, spread, lengths=lengths, as_json=as_json, resume=resume
         ):
             print(f"{path}: {count:,} texts", flush=True)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from minent import artifacts
 from minent.cli import options
-from minent.cli.answers import answer_lines
+from minent.cli.answers import Lengths, answer_lines
 from minent.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def predict_folder(
     read: Callable[[str], Iterable[str]],
     engine: Engine,
     *,
-    top_k: int,
+    lengths: Lengths,
     as_json: bool,
     resume: bool,
 ) -> Iterator[tuple[Path, int]]:
@@ -34,7 +34,7 @@ def predict_folder(
         output: A folder that gets a file of the same name, `.tsv` or `.jsonl` behind it, for each.
         read: Gives the texts of a file.
         engine: What asks the model.
-        top_k: Labels on each line.
+        lengths: How many labels stand on each line.
         as_json: Write JSON lines.
         resume: Pass over files whose answers are there.
 
@@ -55,10 +55,10 @@ def predict_folder(
     output.mkdir(parents=True, exist_ok=True)
     for path, target in targets.items():
         if target not in taken:
-            yield target, _answer(model, read(str(path)), target, engine, top_k, as_json)
+            yield target, _answer(model, read(str(path)), target, engine, lengths, as_json)
 
 
-def _answer(model: Any, texts: Iterable[str], target: Path, engine: Engine, top_k: int, as_json: bool) -> int:
+def _answer(model: Any, texts: Iterable[str], target: Path, engine: Engine, lengths: Lengths, as_json: bool) -> int:
     """Write the answers beside their place, and rename them in: memory does not grow with the file."""
     labels = [str(label) for label in model.classes_]
     count = 0
@@ -66,6 +66,6 @@ def _answer(model: Any, texts: Iterable[str], target: Path, engine: Engine, top_
         for rows in engine(model.predict_proba, options.batches(texts, 4096)):
             count += len(rows)
             file.writelines(
-                f"{line}\n".encode("utf-8", "surrogateescape") for line in answer_lines(labels, rows, top_k, as_json)
+                f"{line}\n".encode("utf-8", "surrogateescape") for line in answer_lines(labels, rows, lengths, as_json)
             )
     return count

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from minent.cli import options, progress, tables
-from minent.cli.answers import AsJson, TopK, print_answers
+from minent.cli.answers import AsJson, TopK, likeliest, print_answers
 from minent.errors import InputError
 
 if TYPE_CHECKING:
@@ -154,6 +154,7 @@ def predict(
     format: options.Format = None,
 ) -> None:
     """Print a label and its probability for each text."""
+    lengths = likeliest(top_k)
     columns = [text_column] if pair_column is None else [text_column, pair_column]
     read = [options.read(file, column, encoding, encoding_errors, format, allow_empty=True) for column in columns]
     from minent import artifacts
@@ -164,7 +165,7 @@ def predict(
     print_answers(
         tuner,
         read[0] if pair_column is None else _paired([list(texts) for texts in read]),
-        top_k=top_k,
+        lengths,
         as_json=as_json,
     )
 
