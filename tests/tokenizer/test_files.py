@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 
@@ -62,13 +63,17 @@ def test_a_full_disk_leaves_what_was_there(made, tmp_path, monkeypatch, format):
     path = tmp_path / "made"
     made.export(path, format, accept_differences=True)
     before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
-    write_bytes = Path.write_bytes
+    opened = Path.open
 
-    def full(self, data):
-        write_bytes(self, data[: len(data) // 2])
-        raise OSError(28, "No space left on device", str(self))
+    class FullDisk(io.FileIO):
+        def write(self, data):
+            super().write(data[: len(data) // 2])
+            raise OSError(28, "No space left on device", self.name)
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    def open_on_full_disk(self, mode="r", *arguments, **options):
+        return FullDisk(self, "w") if mode == "wb" else opened(self, mode, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", open_on_full_disk)
     with pytest.raises(ArtifactError, match="No space left on device"):
         made.export(path, format, accept_differences=True)
     with pytest.raises(ArtifactError, match="No space left on device"):
