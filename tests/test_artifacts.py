@@ -237,6 +237,47 @@ def test_a_killed_writer_leaves_the_old_and_its_leftovers_go(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["note"]
 
 
+def test_a_writer_killed_between_its_two_renames_loses_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "note[1]"  # a name that is a pattern too
+    save(folder, text="old")
+    script = (
+        "import os, pathlib, signal, sys\n"
+        "from minent import artifacts\n"
+        "rename = pathlib.Path.rename\n"
+        "def rename_and_die(self, target):\n"
+        "    rename(self, target)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "pathlib.Path.rename = rename_and_die\n"
+        "with artifacts.writing(sys.argv[1], kind='note', format=2, overwrite=True) as draft:\n"
+        "    (draft.path / 'half').write_text('half')\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script, str(folder)], check=False)
+    assert run.returncode == -signal.SIGKILL
+    assert not folder.exists()
+    with pytest.raises(FolderExistsError):
+        save(folder)
+    assert (folder / "inner/text.txt").read_text() == "old"
+    save(folder, text="new", overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["note[1]"]
+
+
+def test_a_swap_that_fails_puts_the_old_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path / "note", text="old")
+    rename, calls = Path.rename, []
+
+    def second_fails(self: Path, target: Path) -> None:
+        calls.append(self)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", second_fails)
+    with pytest.raises(ArtifactError, match="What was there before is untouched"):
+        save(tmp_path / "note", text="new", overwrite=True)
+    assert (tmp_path / "note/inner/text.txt").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["note"]
+
+
 def test_arrays_keep_values_and_bytes(tmp_path: Path) -> None:
     arrays = {"b": np.arange(6, dtype=np.int64).reshape(2, 3).T, "a": np.array([0.5, np.nan], dtype=np.float32)}
     artifacts.save_arrays(tmp_path / "one.safetensors", arrays)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ def writing(
     """Write an artifact beside `folder` and rename it in when the block ends well.
 
     A crash, a full disk or `kill -9` inside the block leaves what was at `folder` before: the old artifact or nothing.
-    Leftovers of dead writers are removed by the next one.
+    Leftovers of dead writers are removed by the next one. One killed while it swaps the new for the old may leave
+    nothing; then the next one puts the old back first.
 
     Args:
         folder: The target. Its parent is made when missing.
@@ -87,6 +89,7 @@ def refuse_taken(folder: str | Path, *, overwrite: bool = False) -> None:
 
 
 def _refuse_taken(target: Path, overwrite: bool) -> None:
+    _put_back(target)
     if not target.exists() and not target.is_symlink():
         return
     if not target.is_dir():
@@ -114,9 +117,22 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _clear_leftovers(target: Path) -> None:
-    for leftover in target.parent.glob(f".{target.name}.writing-*"):
+    for leftover in _beside(target, "writing-"):
         if not _is_running(leftover.name.rpartition("-")[2]):
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _put_back(target: Path) -> None:
+    """Where a writer was killed between its two renames, nothing is at the target: what it had moved aside returns."""
+    for old in [] if target.exists() else _beside(target, "writing-old-"):
+        pid = old.name.rpartition("-")[2]
+        if pid != str(os.getpid()) and not _is_running(pid):
+            with suppress(OSError):
+                old.rename(target)
+
+
+def _beside(target: Path, use: str) -> list[Path]:
+    return sorted(target.parent.glob(f".{glob.escape(target.name)}.{use}*"))
 
 
 def _is_running(pid: str) -> bool:
@@ -135,7 +151,11 @@ def _swap_in(beside: Path, target: Path, overwrite: bool) -> None:
         _refuse_taken(target, overwrite)  # another writer may have come first
         old = target.parent / f".{target.name}.writing-old-{os.getpid()}"
         target.rename(old)
-        beside.rename(target)
+        try:
+            beside.rename(target)
+        except OSError:
+            old.rename(target)
+            raise
         shutil.rmtree(old, ignore_errors=True)
     else:
         beside.rename(target)
