@@ -1,0 +1,36 @@
+"""One linear model, three losses: how many of ten classes keep any probability, and is the right one among them?
+
+python examples/sparse_probabilities.py
+"""
+
+import torch
+from sklearn.datasets import load_digits
+
+from minent.simplex import entmax, entmax_loss
+
+
+def main() -> None:
+    digits = load_digits()
+    x, y = torch.tensor(digits.data / 16).float(), torch.tensor(digits.target)
+    known, new = slice(0, 1200), slice(1200, None)
+    for alpha, name in ((1.0, "softmax"), (1.5, "entmax 1.5"), (2.0, "sparsemax")):
+        torch.manual_seed(0)
+        model = torch.nn.Linear(64, 10)
+        optimiser = torch.optim.Adam(model.parameters(), lr=0.05)
+        for _ in range(100):
+            optimiser.zero_grad()
+            entmax_loss(model(x[known]), y[known], alpha=alpha).backward()
+            optimiser.step()
+        with torch.no_grad():
+            p = entmax(model(x[new]), alpha=alpha)
+        held = p[torch.arange(len(p)), y[new]] > 0
+        right = (p.argmax(1) == y[new]).float().mean()
+        print(
+            f"{name:10}: {(p > 0).sum(1).float().mean():4.1f} classes kept, {held.float().mean():.1%} hold the digit, ",
+            end="",
+        )
+        print(f"{right:.1%} right")
+
+
+if __name__ == "__main__":
+    main()
