@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import re
 import signal
@@ -13,7 +14,7 @@ import urllib.request
 import pytest
 
 from minent.errors import InputError, MissingExtraError
-from minent.server import serve
+from minent.server import run, serve
 
 
 def test_it_answers_and_stops_cleanly(model_folder):
@@ -84,3 +85,22 @@ def test_an_address_that_is_taken_is_named(model_folder):
         serve(model_folder, port=99_999)
     with pytest.raises(InputError, match="cannot be listened on"):
         serve(model_folder, host="a" * 70)
+
+
+def test_small_answers_are_sent_at_once():
+    """Else Nagle's algorithm keeps the second half of each answer back until the client has confirmed the first."""
+
+    async def delayed() -> int:
+        accepted = asyncio.get_running_loop().create_future()
+        server = await asyncio.start_server(
+            lambda reader, writer: accepted.set_result(writer), sock=run._listening("127.0.0.1", 0)
+        )
+        async with server:
+            _, client = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer = await accepted
+            option = writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            writer.close()
+            client.close()
+        return int(option)
+
+    assert asyncio.run(delayed()) != 0
