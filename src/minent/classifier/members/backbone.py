@@ -16,6 +16,7 @@ import numpy as np
 from minent.classifier.groundwork import View
 from minent.classifier.members.interface import Member, Scorer
 from minent.classifier.members.logistic import fit_logistic
+from minent.classifier.members.prompts import tuned
 from minent.prompts import PromptTuner, text_features
 
 LONGEST_ROW = 128  # tokens of a text that are read
@@ -108,17 +109,7 @@ class BackboneTuning:
         tuner = PromptTuner(
             self.backbone, steps=steps_for(len(gold)), batch_size=BATCH, seed=seed, **dict(self.options)
         )
-        tuner.fit(gold.texts, [self.names[label] for label in labels])
-        if tuner.facts["stopped"]:
-            raise KeyboardInterrupt  # the tuner keeps what it has; the ladder would rather go without
-        columns = np.searchsorted(self.names, tuner.classes_)
-
-        def score(view: View) -> np.ndarray:
-            scores = np.full((len(view), classes), -20.0)
-            scores[:, columns] = np.log(np.maximum(tuner.predict_proba(view.texts), 1e-9))
-            return scores
-
-        return score
+        return tuned(tuner, gold, labels, self.names)
 
 
 def steps_for(labelled: int) -> int:

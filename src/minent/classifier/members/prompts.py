@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,14 +39,19 @@ class PromptRung:
         """See `Member.fit`; the pool is read through the encoder only."""
         steps = min(max(self.fewest_steps, len(gold)), self.most_steps)
         tuner = PromptTuner(gold.work.backbone, mode=self.mode, steps=steps, seed=seed)
-        tuner.fit(gold.texts, [self.names[label] for label in labels])
-        if tuner.facts["stopped"]:
-            raise KeyboardInterrupt  # the tuner keeps what it has; the ladder would rather go without
-        columns = np.searchsorted(self.names, tuner.classes_)
+        return tuned(tuner, gold, labels, self.names)
 
-        def score(view: View) -> np.ndarray:
-            scores = np.full((len(view), classes), -20.0)
-            scores[:, columns] = np.log(np.maximum(tuner.predict_proba(view.texts), 1e-9))
-            return scores
 
-        return score
+def tuned(tuner: PromptTuner, gold: View, labels: np.ndarray, names: Sequence[str]) -> Scorer:
+    """Fit a tuner and score by it; a class that no label names gets next to nothing."""
+    tuner.fit(gold.texts, [names[label] for label in labels])
+    if tuner.facts["stopped"]:
+        raise KeyboardInterrupt  # the tuner keeps what it has; the ladder would rather go without
+    columns = np.searchsorted(names, tuner.classes_)
+
+    def score(view: View) -> np.ndarray:
+        scores = np.full((len(view), len(names)), -20.0)
+        scores[:, columns] = np.log(np.maximum(tuner.predict_proba(view.texts), 1e-9))
+        return scores
+
+    return score
