@@ -293,7 +293,7 @@ def test_save_and_load(tmp_path, sharpness):
     [
         ({"n_clusters": 6}, 5, "n_clusters is 6, but X has 5 rows"),
         ({"n_clusters": 0}, 5, "n_clusters is 0"),
-        ({"n_init": 1.5}, 5, "n_init is 1.5; it takes a whole number from 1"),
+        ({"n_init": 1.5}, 5, "n_init is 1.5; it takes a whole number, 1 or more"),
         ({"metric": "cosin"}, 5, "Did you mean 'cosine'"),
         ({"sharpness": -1}, 5, "sharpness is -1"),
         ({"tol": -1}, 5, "tol is -1"),

@@ -162,7 +162,7 @@ def test_it_cannot_be_changed_and_can_be_sent(made):
         (lambda t: t.encode_batch(["a", "\ud800"]), "texts[1][0] is U+D800"),
         (lambda t: t.encode_arrays("abc"), "Write [text]"),
         (lambda t: t.encode("a", seed=1), "alpha is not"),
-        (lambda t: t.encode("a", alpha=0.5), "a draw takes a seed"),
+        (lambda t: t.encode("a", alpha=0.5), "alpha draws a segmentation"),
         (lambda t: t.encode("a", alpha=0.5, seed=-1), "seed is -1"),
         (lambda t: t.encode("a", alpha=-1.0, seed=0), "alpha is -1.0"),
         (lambda t: t.encode("a", alpha=float("nan"), seed=0), "alpha is nan"),

@@ -164,7 +164,7 @@ def test_bad_texts_are_named(texts, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"vocab_size": 258}, "at least 259"),
+        ({"vocab_size": 258}, "whole number, 259 or more"),
         ({"vocab_size": ()}, "empty tuple"),
         ({"vocab_size": (300, 2.5)}, "vocab_size is 2.5"),
         ({"vocab_size": True}, "vocab_size is True"),

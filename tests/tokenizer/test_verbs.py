@@ -112,7 +112,7 @@ def test_documented_parameters_are_those_of_the_verbs(room):
         (lambda t: t.heal("a", -1), "tokens is -1"),
         (lambda t: t.starting_with(3), "prefix is int"),
         (lambda t: t.offsets("a", "words"), "unit is 'words'"),
-        (lambda t: t.encode_padded(["a"], 1, add_bos=True, add_eos=True), "at least 2"),
+        (lambda t: t.encode_padded(["a"], 1, add_bos=True, add_eos=True), "whole number, 2 or more, or None"),
         (lambda t: t.encode_padded(["a"], True), "length is True"),
         (lambda t: t.encode_padded(["a"], side="top"), "side is 'top'"),
         (lambda t: t.encode_padded("a"), "Write [text]"),

@@ -17,7 +17,7 @@ from minent import artifacts
 from minent.capsules.annealing import Run, lower, stages_of
 from minent.capsules.clustering import Floats, Points, centres_of, directions, relocate, seed_centres
 from minent.capsules.preparing import canonical_order, checked_weights, spread_of, threads, units_of
-from minent.errors import InputError, did_you_mean
+from minent.errors import InputError, did_you_mean, whole
 
 KIND, FORMAT = "capsules", 2
 METRICS = ("euclidean", "cosine")
@@ -300,9 +300,7 @@ class SoftKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def _check_parameters(self) -> None:
         for name, least in {"n_clusters": 1, "max_iter": 1, "n_init": 1, "seed": 0}.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-                raise InputError(f"{name} is {value!r}; it takes a whole number from {least} upward.")
+            whole(name, getattr(self, name), least)
         if self.metric not in METRICS:
             hint = did_you_mean(str(self.metric), METRICS)
             raise InputError(f"metric is {self.metric!r}; it is 'euclidean' or 'cosine'.{hint}")

@@ -10,7 +10,7 @@ from torch import nn
 from minent.capsules.routing import Way, check_mask, check_way, reality, run
 from minent.capsules.salience import check_squash, squash
 from minent.capsules.votes import GivenVotes, SharedVotes, Votes
-from minent.errors import InputError, did_you_mean, listing
+from minent.errors import InputError, did_you_mean, listing, whole
 
 TOTALS = {"sum": 0.0, "root": 0.5, "mean": 1.0}  # by which power of the number of inputs a sum of votes is divided
 _LEAST_SHARE = 1e-30
@@ -186,8 +186,8 @@ class CapsuleLayer(nn.Module):
 
 def _check_sizes(sizes: dict[str, int | None], shared: bool) -> None:
     for name, value in sizes.items():
-        if value is not None and not (isinstance(value, int) and value >= 1):
-            raise InputError(f"{name} is {value!r}; it takes a whole number above zero.")
+        if value is not None:
+            whole(name, value, 1)
     if (sizes["positions"] is None) is not shared:
         raise InputError(
             f"shared is {shared}, but positions is {sizes['positions']}; give positions when shared is False."

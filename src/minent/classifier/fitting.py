@@ -28,7 +28,7 @@ from minent.classifier.members import LogisticOnDense, LogisticOnTfidf, Member, 
 from minent.classifier.plan import ENCODER_SHARE, Plan, make_plan
 from minent.classifier.task import Task, read_task
 from minent.classifier.workbench import Workbench
-from minent.errors import InputError
+from minent.errors import InputError, whole
 from minent.runtime import Reporter, silent, thread_count
 
 if TYPE_CHECKING:
@@ -243,8 +243,7 @@ def _views(work: Groundwork, task: Task) -> tuple[View, View]:
 def _check(budget_seconds: float, seed: int) -> None:
     if isinstance(budget_seconds, bool) or not isinstance(budget_seconds, (int, float)) or not 0 < budget_seconds < 1e9:
         raise InputError(f"budget_seconds is {budget_seconds!r}; it takes a number of seconds above 0, such as 300.")
-    if not isinstance(seed, int) or seed < 0:
-        raise InputError(f"seed is {seed!r}; it takes a whole number, 0 or more.")
+    whole("seed", seed, 0)
 
 
 @contextmanager

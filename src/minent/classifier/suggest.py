@@ -11,18 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
-from minent.errors import InputError, did_you_mean
-
-if TYPE_CHECKING:
-    from minent.classifier.estimator import TextClassifier
+from minent.errors import InputError, did_you_mean, whole
 
 _CANDIDATES = 2000
 METHODS = ("auto", "decomposition", "clusters", "margin")
 MANY_CLASSES = 5
+
+
+class Doubter(Protocol):
+    """A classifier, as far as it says what it doubts."""
+
+    classes_: np.ndarray
+
+    def predict_proba(self, X: Iterable[str]) -> np.ndarray:
+        """Return a row of probabilities for each text."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Suggestion:
 
 
 def suggest(
-    model: TextClassifier | None,
+    model: Doubter | None,
     texts: Iterable[str],
     n: int = 20,
     *,
@@ -78,10 +84,8 @@ def suggest(
     from minent.classifier.groundwork import Groundwork
     from minent.classifier.task import checked_texts
 
-    if n < 1:
-        raise InputError(f"n is {n}; it takes a whole number above zero.")
-    if seed < 0:
-        raise InputError(f"seed is {seed}; it takes a whole number, 0 or more.")
+    whole("n", n, 1)
+    whole("seed", seed, 0)
     if method not in METHODS:
         raise InputError(f"method is {method!r}; it is one of {', '.join(METHODS)}.{did_you_mean(method, METHODS)}")
     if method == "margin" and model is None:

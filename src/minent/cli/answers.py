@@ -12,7 +12,7 @@ from minent import cluster
 from minent.cli.options import batches
 from minent.cli.tables import visible
 from minent.cluster import Engine
-from minent.errors import InputError
+from minent.errors import InputError, whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,8 +60,7 @@ def likeliest(top_k: int) -> Lengths:
     """
     import numpy as np
 
-    if top_k < 1:
-        raise InputError(f"--top-k is {top_k}; it takes a whole number, 1 or more.")
+    whole("--top-k", top_k, 1)
     return lambda rows: np.full(len(rows), min(top_k, rows.shape[1]))
 
 

@@ -19,7 +19,7 @@ import typer
 from minent.cli import options
 from minent.cli.answers import AsJson
 from minent.cli.classifier import Model
-from minent.errors import InputError
+from minent.errors import InputError, whole
 
 _COLD_STARTS = 5
 
@@ -42,8 +42,7 @@ def bench(
     from minent.classifier import TextClassifier
 
     TextClassifier.load(model)  # a folder that cannot be read costs a line now, not five failed processes
-    if lines < 1:
-        raise InputError(f"--lines is {lines}; it takes a whole number, 1 or more.")
+    whole("--lines", lines, 1)
     if file is None:
         from minent import samples
 

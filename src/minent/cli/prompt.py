@@ -8,7 +8,7 @@ import typer
 
 from minent.cli import options, progress, tables
 from minent.cli.answers import AsJson, TopK, likeliest, print_answers
-from minent.errors import InputError
+from minent.errors import InputError, whole
 
 if TYPE_CHECKING:
     from minent.prompts import PromptEnsemble, PromptTuner
@@ -96,8 +96,7 @@ def tune(
     texts, known = _paired([each[0] for each in read]), read[0][1]
     options.check_two_classes(known, labelled)
     free = options.read(unlabeled, text_column, encoding, encoding_errors, None) if unlabeled else None
-    if seeds < 1:
-        raise InputError(f"--seeds is {seeds}; it takes a whole number, 1 or more.")
+    whole("--seeds", seeds, 1)
     from minent.prompts import PromptEnsemble, PromptTuner, load_backbone
 
     on = load_backbone(backbone, pieces)

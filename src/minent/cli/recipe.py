@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from minent.errors import InputError, did_you_mean, listing
+from minent.errors import InputError, did_you_mean, listing, whole
 
 TEXT = {"passage_bytes": 440, "distinct_from": 24}
 VECTOR_TOKENS = 8_000_000
@@ -103,8 +103,7 @@ def _check(content: Mapping[str, Any], path: str) -> None:
         if key not in CARD or not isinstance(examples, list):
             raise InputError(f"{path}: [card] has {key} = {examples!r}; it takes lists for {listing(CARD)}.")
     for key, value in content.get("text", {}).items():
-        if not isinstance(value, int) or value < 1:
-            raise InputError(f"{path}: [text] {key} is {value!r}; it takes a whole number of 1 or more.")
+        whole(f"{path}: [text] {key}", value, 1)
 
 
 def _try(recipe: Recipe, path: str) -> None:

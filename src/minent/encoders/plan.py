@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from minent.encoders.hardware import DEVICES, PRECISIONS
 from minent.encoders.skeleton import EncoderConfig
-from minent.errors import InputError, did_you_mean, listing
+from minent.errors import InputError, did_you_mean, listing, whole
 
 NOMINAL_FLOPS = 40e9  # what two ordinary cores sustain on these shapes, with some room to spare
 
@@ -80,8 +80,8 @@ class PretrainConfig:
             if not 0 <= getattr(self, name) <= 0.9:
                 raise InputError(f"{name} is {getattr(self, name)}; it takes a share from 0 to 0.9.")
         for name in ("batch_size", "steps", "budget_tokens", "longest_span"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}; it takes a whole number of 1 or more.")
+            if getattr(self, name) is not None:
+                whole(name, getattr(self, name), 1)
         for name in ("weight_decay", "prompt_length", "checkpoint_seconds", "seed"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} is {getattr(self, name)}; it takes a number of 0 or more.")

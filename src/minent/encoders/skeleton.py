@@ -14,7 +14,7 @@ from minent.encoders.apart import Apart
 from minent.encoders.mixers import MIXERS
 from minent.encoders.mixers.attention import SelfAttention, attention_macs
 from minent.encoders.mixers.interface import Mixer
-from minent.errors import InputError, did_you_mean, listing
+from minent.errors import InputError, did_you_mean, listing, whole
 
 PAD_ID, EOS_ID = 0, 2
 EMBEDDING_STD = 0.02
@@ -70,8 +70,7 @@ class EncoderConfig:
         self._check_form(MIXERS[self.mixer])
         least = {"vocab_size": 4, "dim": 2, "layers": 1, "max_length": 2, "expansion": 1, "heads": 1, "kernel_size": 1}
         for name, bound in (least | {"tiny_attention": 0, "prompt_slots": 0}).items():
-            if getattr(self, name) < bound:
-                raise InputError(f"{name} is {getattr(self, name)}; it takes a whole number of {bound} or more.")
+            whole(name, getattr(self, name), bound)
         if self.dim % (2 * self.heads):
             raise InputError(
                 f"dim is {self.dim} and heads is {self.heads}; each head takes an even number of channels, so choose "

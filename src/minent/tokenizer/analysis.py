@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minent.errors import InputError
+from minent.errors import InputError, whole
 from minent.tokenizer import automaton as automata
 from minent.tokenizer.encoding import Encoding, Special, check_alpha
 from minent.tokenizer.text import normalize, to_utf8, widths
@@ -142,8 +142,7 @@ class Analysis(Encoding):
         """
         from minent.tokenizer import kernels
 
-        if not isinstance(max_tokens, (int, np.integer)) or isinstance(max_tokens, bool) or max_tokens < 0:
-            raise InputError(f"max_tokens is {max_tokens!r}; it takes a whole number from 0.")
+        whole("max_tokens", max_tokens, 0)
         known = self._automaton
         self._refuse_specials(text)
         text, most = normalize(text, self.normalization), int(max_tokens) * known.reach + 4
@@ -213,8 +212,7 @@ class Analysis(Encoding):
             >>> learnt.heal("a!")
             ([100], b'!')
         """
-        if not isinstance(tokens, (int, np.integer)) or isinstance(tokens, bool) or tokens < 0:
-            raise InputError(f"tokens is {tokens!r}; it takes a whole number from 0.")
+        whole("tokens", tokens, 0)
         ids = self.encode(text)
         kept = max(len(ids) - tokens, 0)
         return ids[:kept], b"".join([self._pieces.by_id[id] for id in ids[kept:]])

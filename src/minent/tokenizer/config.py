@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from minent.errors import InputError, did_you_mean, listing
+from minent.errors import InputError, did_you_mean, listing, whole
 from minent.tokenizer.text import to_utf8
 
 SPECIALS = 3  # pad, bos, eos
@@ -54,7 +54,7 @@ class TokenizerConfig:
         >>> TokenizerConfig(vocab_size=100)
         Traceback (most recent call last):
             ...
-        minent.errors.InputError: vocab_size is 100; it takes a whole number of at least 259: 3 special ids, 256 bytes.
+        minent.errors.InputError: vocab_size is 100; it takes a whole number, 259 or more: 3 special ids, 256 bytes.
     """
 
     vocab_size: int | tuple[int, ...] = 32_000
@@ -94,12 +94,12 @@ class TokenizerConfig:
         if not self.sizes:
             raise InputError("vocab_size is an empty tuple; it takes one size or more, such as (8_000, 32_000).")
         for size in self.sizes:
-            _check_whole("vocab_size", size, SMALLEST_VOCABULARY, None, ": 3 special ids, 256 bytes")
-        _check_whole("order", self.order, 2, 7)
-        _check_whole("max_piece_length", self.max_piece_length, 1, 1024)
-        _check_whole("sample_megabytes", self.sample_megabytes, 1, 4_000)
+            whole("vocab_size", size, SMALLEST_VOCABULARY, meaning=": 3 special ids, 256 bytes")
+        whole("order", self.order, 2, 7)
+        whole("max_piece_length", self.max_piece_length, 1, 1024)
+        whole("sample_megabytes", self.sample_megabytes, 1, 4_000)
         if self.min_count is not None:
-            _check_whole("min_count", self.min_count, 1, None)
+            whole("min_count", self.min_count, 1)
         if self.balance is not None and not (isinstance(self.balance, (int, float)) and 0 <= self.balance <= 4):
             raise InputError(f"balance is {self.balance!r}; it takes a number from 0 to 4, or None.")
 
@@ -150,10 +150,3 @@ class TokenizerConfig:
         if self.balance is not None:
             return self.balance
         return min(max(0.2 + 0.3 * math.log2(max(self.sizes) / 8_000), 0.0), 1.0)
-
-
-def _check_whole(name: str, value: object, least: int, most: int | None, why: str = "") -> None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if not whole or value < least or (most is not None and value > most):  # type: ignore[operator]
-        bounds = f"a whole number of at least {least}" if most is None else f"a whole number from {least} to {most}"
-        raise InputError(f"{name} is {value!r}; it takes {bounds}{why}.")

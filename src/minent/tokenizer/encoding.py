@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from minent.errors import InputError
+from minent.errors import InputError, whole
 from minent.runtime import thread_count
 from minent.tokenizer import automaton as automata
 from minent.tokenizer import plain, segmentation
@@ -197,8 +197,7 @@ class Encoding:
         sizes = np.diff(starts)
         if length is None:
             length = int(sizes.max(initial=0)) + marks
-        if not isinstance(length, (int, np.integer)) or isinstance(length, bool) or length < marks:
-            raise InputError(f"length is {length!r}; it takes a whole number of at least {marks}, or None.")
+        length = whole("length", length, marks, meaning=", or None")
         kept = np.minimum(sizes, length - marks)
         column = np.arange(length) - (0 if side == "right" else (length - marks - kept)[:, None])
         mask = (column >= 0) & (column < (kept + marks)[:, None])
@@ -334,10 +333,7 @@ class Encoding:
         if alpha is None:
             raise InputError("seed is given but alpha is not; give alpha=0.1 to draw, or leave out the seed.")
         check_alpha(alpha)
-        if isinstance(seed, bool) or not (isinstance(seed, (int, np.integer)) and seed >= 0):
-            raise InputError(
-                f"seed is {seed!r}; alpha draws a segmentation, and a draw takes a seed from 0: seed=0, or another."
-            )
+        seed = whole("seed", seed, 0, meaning=", since alpha draws a segmentation")
         rule = special_tokens.rule(self.specials, allowed, disallowed)
         text = normalize(text, "none")
         parts = special_tokens.split(text, rule) if rule else [text]

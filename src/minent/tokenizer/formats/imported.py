@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minent.errors import InputError
+from minent.errors import InputError, whole
 from minent.tokenizer import lexicon
 from minent.tokenizer.config import SMALLEST_VOCABULARY
 from minent.tokenizer.text import check_iterable, join, normalize, to_utf8
@@ -26,11 +26,7 @@ def tokenizer_parts(
     """Bring the pieces to size; return what `Tokenizer` takes."""
     given = _checked(counts)
     size = len(given.pieces) + SMALLEST_VOCABULARY if vocab_size is None else vocab_size
-    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < SMALLEST_VOCABULARY:
-        raise InputError(
-            f"vocab_size is {size!r}; it takes a whole number of at least {SMALLEST_VOCABULARY}: 3 special ids, 256 "
-            f"bytes; or None for no limit."
-        )
+    size = whole("vocab_size", size, SMALLEST_VOCABULARY, meaning=": 3 special ids, 256 bytes; or None for no limit")
     normalization = "nfc" if faithful else "none"
     counted = given if texts is None else _recount(given, texts, normalization, faithful)
     found = lexicon.prune(
@@ -60,8 +56,7 @@ def _checked(counts: Mapping[bytes | str, int]) -> lexicon.Lexicon:
         shown = data[:40].decode(errors="backslashreplace")
         if len(data) > LONGEST_PIECE:
             raise InputError(f"piece {shown!r}.. has {len(data):,} bytes; a piece has at most {LONGEST_PIECE}.")
-        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
-            raise InputError(f"the count of {shown!r} is {count!r}; it takes a whole number from 1. Or leave it out.")
+        whole(f"the count of {shown!r}", count, 1)
         if data in found:
             raise InputError(f"piece {shown!r} stands in counts as str and as bytes. Keep one of the two.")
         found[data] = int(count)
