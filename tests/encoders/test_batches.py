@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minent.encoders import EncoderConfig, masking, packing
-from minent.encoders.ahead import ahead
 from minent.encoders.batches import by_length, check_rows, cut, pad
+from minent.encoders.prefetch import prefetch
 from minent.encoders.session import torch_session
 from minent.errors import InputError
 from tests.encoders import reference
@@ -85,18 +85,18 @@ def test_rows_from_any_row_on_are_those_of_the_whole(first: int, monkeypatch: py
 
 
 def test_items_made_ahead_are_the_same_and_errors_come_through() -> None:
-    assert list(ahead(iter(range(50)), depth=2)) == list(range(50))
+    assert list(prefetch(iter(range(50)), depth=2)) == list(range(50))
 
     def failing() -> Iterator[int]:
         yield 1
         raise KeyError("lost")
 
-    walk = ahead(failing())
+    walk = prefetch(failing())
     assert next(walk) == 1
     with pytest.raises(KeyError, match="lost"):
         next(walk)
     before = threading.active_count()
-    endless = ahead(itertools.count())
+    endless = prefetch(itertools.count())
     assert [next(endless), next(endless)] == [0, 1]
     endless.close()
     assert threading.active_count() == before

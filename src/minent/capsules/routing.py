@@ -14,9 +14,9 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional as F
 
+from minent.capsules.fixed_point import fixed_point
 from minent.capsules.gaussians import em
 from minent.capsules.salience import lengths, squash
-from minent.capsules.settling import settle
 from minent.capsules.votes import GivenVotes, Votes
 from minent.errors import InputError, did_you_mean, listing
 
@@ -161,7 +161,7 @@ def _to_rest(votes: Votes, start: torch.Tensor, way: Way) -> tuple[torch.Tensor,
         return _sum(votes, _nearest(votes, vectors, way.sharpness))[0]
 
     tolerance = torch.finfo(start.dtype).eps ** 0.75 if way.tolerance is None else way.tolerance
-    vectors = settle(step, votes, start, _directions, tolerance)
+    vectors = fixed_point(step, votes, start, _directions, tolerance)
     return vectors, _nearest(votes, vectors, way.sharpness) * votes.real.unsqueeze(-1)
 
 

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from minent.encoders.apart import Apart
 from minent.encoders.mixers import MIXERS
 from minent.encoders.mixers.attention import SelfAttention, attention_macs
 from minent.encoders.mixers.interface import Mixer
+from minent.encoders.segments import Segments
 from minent.errors import InputError, did_you_mean, listing, whole
 
 PAD_ID, EOS_ID = 0, 2
@@ -219,8 +219,8 @@ class Encoder(nn.Module):
         if not mask.numel():
             return [embeddings] * (len(self.blocks) + 1)  # no token, nothing to mix
         if segments is not None and not self._mixer.keeps_apart:
-            apart = Apart.of(mask, segments)
-            return [apart.back(state) for state in self.states(apart.rows(embeddings), apart.mask)]
+            own = Segments.of(mask, segments)
+            return [own.back(state) for state in self.states(own.rows(embeddings), own.mask)]
         order = None
         if self._mixer.counts_places and bool((mask[:, 1:] & ~mask[:, :-1]).any()):
             order = mask.int().argsort(dim=1, descending=True, stable=True)  # each row from its first real token on

@@ -15,12 +15,12 @@ from torch import Tensor
 
 from minent import artifacts
 from minent.encoders import masking, packing
-from minent.encoders.ahead import ahead
 from minent.encoders.distributed import Group
 from minent.encoders.evaluation import masked_losses
 from minent.encoders.hardware import autocast, device_of
 from minent.encoders.mixers import MIXERS
 from minent.encoders.plan import PretrainConfig, planned_steps
+from minent.encoders.prefetch import prefetch
 from minent.encoders.pretrained import load_weights, weights_of
 from minent.encoders.session import SHARDS, Map, backward
 from minent.encoders.skeleton import EMBEDDING_STD, Encoder, EncoderConfig
@@ -107,7 +107,7 @@ class Run:
         config = self.config
         tasks = self.tasks(ids, windows)
         if self.device.type != "cpu":
-            tasks = ahead(tasks)
+            tasks = prefetch(tasks)
         checkpoint = checkpoint if self.group.rank == 0 else None
         started = saved = time.monotonic()
         before, first, whole = self.seconds, self.step, True

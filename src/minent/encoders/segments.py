@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Apart:
+class Segments:
     """Where each token of a packed batch stands when every document has its own row.
 
     Attributes:
@@ -23,7 +23,7 @@ class Apart:
     shape: tuple[int, int]
 
     @classmethod
-    def of(cls, mask: Tensor, segments: Tensor) -> Apart:
+    def of(cls, mask: Tensor, segments: Tensor) -> Segments:
         """Find the documents: runs of real tokens of one row with the same number.
 
         Args:
@@ -31,7 +31,7 @@ class Apart:
             segments: Number of the document of each token, `(rows, length)`; what stands at padding does not matter.
 
         Example:
-            >>> Apart.of(torch.tensor([[True, True, True, False]]), torch.tensor([[4, 4, 7, 7]])).mask.int().tolist()
+            >>> Segments.of(torch.tensor([[True, True, True, False]]), torch.tensor([[4, 4, 7, 7]])).mask.int().tolist()
             [[1, 1], [1, 0]]
         """
         rows, length = mask.shape

@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 _END = object()
 
 
-def ahead(items: Iterator[Item], depth: int = 4) -> Generator[Item, None, None]:
+def prefetch(items: Iterator[Item], depth: int = 4) -> Generator[Item, None, None]:
     """Yield the items of an iterator that a thread walks through, up to `depth` of them ahead.
 
     The items, their order and an error of the iterator are those of the iterator itself. The thread ends when the
@@ -22,7 +22,7 @@ def ahead(items: Iterator[Item], depth: int = 4) -> Generator[Item, None, None]:
         depth: The most items that wait.
 
     Example:
-        >>> list(ahead(iter("abc")))
+        >>> list(prefetch(iter("abc")))
         ['a', 'b', 'c']
     """
     waiting: queue.Queue[object] = queue.Queue(depth)

@@ -23,7 +23,7 @@ Map = Callable[[torch.Tensor], torch.Tensor]
 _MOST = 1000
 
 
-def settle(step: Step, votes: Votes, start: torch.Tensor, directions: Map, tolerance: float) -> torch.Tensor:
+def fixed_point(step: Step, votes: Votes, start: torch.Tensor, directions: Map, tolerance: float) -> torch.Tensor:
     """Return the vectors at which `step` rests, with their implicit gradient in the votes.
 
     Each sample is left alone as soon as it rests, so that its neighbours in the batch do not change it.
