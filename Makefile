@@ -27,7 +27,7 @@ docs: setup                   ## run the examples that stand in the docstrings a
 	$(BIN)/python -m pytest src README.md
 
 site: setup                   ## these pages as a website, in site/
-	$(BIN)/python -m mkdocs build --strict --quiet
+	$(BIN)/python -m mkdocs build --strict
 
 FUZZ ?= 700000
 fuzz: setup                   ## long campaigns: tokenizer exports (15 times FUZZ strings), HTTP

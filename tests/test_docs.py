@@ -108,7 +108,7 @@ def test_every_verb_has_a_page() -> None:
 @pytest.mark.slow
 def test_the_site_builds_strictly_and_asks_no_other_host(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs", reason="pip install 'minent[docs]' builds the site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     for page in (tmp_path / "site").rglob("*.html"):
@@ -117,6 +117,8 @@ def test_the_site_builds_strictly_and_asks_no_other_host(tmp_path: Path) -> None
             page.read_text(),
         )
         assert not loaded, f"{page}: {loaded}"
+    reference = (tmp_path / "site/reference/roots.html").read_text()
+    assert "<blockquote>" not in reference, "the prompts of an example became quotes"
     formulas = (tmp_path / "site/lowrank.html").read_text()
     assert formulas.count("<math") > 20
     assert "arithmatex" not in formulas
