@@ -2,11 +2,12 @@
 
     python -m benchmarks.roots
 
-Question: one root and a hundred thousand of them against `scipy.optimize.elementwise.find_root` (Chandrupatla; NumPy
-function, its only way), with the function compiled by Numba, as plain NumPy, and by values alone; many targets of one
-function through `inverse_function`; 50, 500 and 5,000 digits against `mpmath.findroot` by its secant (default) and by
-Newton with the derivative, each with the same start. Every figure is the median of runs that follow one another.
-Compilation (seconds, once per process and function) is left out, and said.
+Question: one root and a hundred thousand of them against `scipy.optimize.elementwise.find_root` (Chandrupatla; on a
+NumPy function, and on one that `numba.vectorize` made), with our function compiled by Numba, as plain NumPy, and by
+values alone; one root against `brentq` and `toms748` too, which SciPy's users take for one, with the same compiled
+function; many targets of one function through `inverse_function`; 50, 500 and 5,000 digits against `mpmath.findroot`
+by its secant (default) and by Newton with the derivative, each with the same start. Every figure is the median of runs
+that follow one another. Compilation (seconds, once per process and function) is left out, and said.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from typing import Any
 
 import mpmath
 import numpy as np
-from numba import njit
-from scipy.optimize import elementwise
+from numba import njit, vectorize
+from scipy.optimize import brentq, elementwise, toms748
 
 from minent.roots import find_root, find_root_array, find_root_mp, inverse_function, taylor_of
 from minent.runtime import thread_count
@@ -53,6 +54,24 @@ def scipys() -> dict[str, tuple[Callable, Callable, tuple[float, float]]]:
         "x - 0.9 sin x = p": (kepler, lambda x, p: x - 0.9 * np.sin(x) - math.pi * (p + 1) / 2, (0.0, math.pi)),
         "erf x = p": (normal, lambda x, p: erf(x * 0.7071067811865476) - p, (-6.0, 6.0)),
     }
+
+
+@njit
+def cosine_value(x, p):
+    return math.cos(x) - p
+
+
+@njit
+def kepler_value(x, p):
+    return x - 0.9 * math.sin(x) - math.pi * (p + 1) / 2
+
+
+@njit
+def normal_value(x, p):
+    return math.erf(x * 0.7071067811865476) - p
+
+
+VALUES = {"cos x = p": cosine_value, "x - 0.9 sin x = p": kepler_value, "erf x = p": normal_value}
 
 
 def seconds(call: Callable[[], Any], runs: int) -> tuple[float, float, float]:
@@ -88,6 +107,7 @@ def arrays(size: int, runs: int) -> None:
             other = seconds(lambda f=function, b=bracket, p=p: elementwise.find_root(f, b, args=(p,)), runs)
             note = f"evaluations {np.mean(ours.steps):.2f} to {np.mean(theirs.nfev):.2f}"
             show(f"{name}, n {size}, compiled, order {order}", mine, other, note)
+            compiled_peers(name, size, order, p, bracket, mine, runs)
 
         def alone(x, order, p, f=function):
             return [f(x, p)]
@@ -97,6 +117,23 @@ def arrays(size: int, runs: int) -> None:
         mine = seconds(lambda a=alone, b=bracket, p=p: find_root_array(a, bracket=b, args=(p,), order=1), runs)
         note = f"evaluations {np.mean(ours.steps):.2f} to {np.mean(theirs.nfev):.2f}"
         show(f"{name}, n {size}, NumPy, values alone", mine, other, note)
+
+
+def compiled_peers(name: str, size: int, order: int, p: Any, bracket: Any, mine: tuple, runs: int) -> None:
+    """The same compiled function in SciPy's hands: one root by the scalar solvers, many through a ufunc."""
+    value = VALUES[name]
+    if size == 1:
+        exact = elementwise.find_root(scipys()[name][1], bracket, args=(p,)).x
+        for solver in (brentq, toms748):
+            found = solver(value, *bracket, args=(0.3,), xtol=1e-15, rtol=4 * np.finfo(float).eps)
+            np.testing.assert_allclose(found, exact, rtol=1e-12)
+            rules = {"args": (0.3,), "xtol": 1e-15, "rtol": 4 * np.finfo(float).eps}
+            other = seconds(lambda s=solver, r=rules: s(value, *bracket, **r), runs)
+            show(f"{name}, n 1, order {order}, {solver.__name__}", mine, other, "the same compiled function")
+        return
+    many = vectorize(["float64(float64, float64)"])(value.py_func)
+    other = seconds(lambda: elementwise.find_root(many, bracket, args=(p,)), runs)
+    show(f"{name}, n {size}, order {order}, ufunc", mine, other, "the same compiled function")
 
 
 def inverses(size: int, runs: int) -> None:

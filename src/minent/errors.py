@@ -91,10 +91,7 @@ def whole(name: str, value: Any, least: int, most: int | None = None, meaning: s
         Traceback (most recent call last):
         minent.errors.InputError: k is 2.5; it takes a whole number from 1 to 9.
     """
-    try:
-        number = None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = None
+    number = value if type(value) is int else _index(value)  # the common case costs no call
     if number is None or number < least or (most is not None and number > most):
         bounds = f", {least} or more" if most is None else f" from {least} to {most}"
         raise InputError(f"{name} is {value!r}; it takes a whole number{bounds}{meaning}.")
@@ -119,7 +116,7 @@ def number(name: str, value: Any, least: float, meaning: str = "", *, above: boo
         minent.errors.InputError: tolerance is 'small'; it takes a plain number above 0.
     """
     try:
-        plain = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        plain = type(value) in (float, int) or (isinstance(value, numbers.Real) and not isinstance(value, bool))
         real = float(value) if plain else math.nan
     except OverflowError:
         real = math.inf
@@ -127,3 +124,10 @@ def number(name: str, value: Any, least: float, meaning: str = "", *, above: boo
         bounds = f"above {least}" if above else f"from {least} upward"
         raise InputError(f"{name} is {value!r}; it takes a plain number {bounds}{meaning}.")
     return real
+
+
+def _index(value: Any) -> int | None:
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None

@@ -148,7 +148,8 @@ def check_search(
         )
     number("tolerance", tolerance, 0, ", a width relative to the root, such as 1e-12", above=True)
     number("absolute_tolerance", absolute_tolerance, 4 * TINY, ", a width")
-    if not np.all(np.asarray(residual_tolerance) >= 0):
+    plain = type(residual_tolerance) is float  # the common case makes no array
+    if not (residual_tolerance >= 0 if plain else np.all(np.asarray(residual_tolerance) >= 0)):
         raise InputError(f"residual_tolerance is {residual_tolerance}; it is a size of the function, 0 or more.")
     least = 3 if bracket is None or start is not None else 2
     whole("max_steps", max_steps, least, meaning=": two ends and one step between them")

@@ -130,7 +130,7 @@ def _ends(bracket: Any, start: Any) -> tuple[float, float, float]:
 
 def _real(name: str, value: Any) -> float:
     try:
-        real = math.nan if isinstance(value, str) else float(value)
+        real = value if type(value) is float else math.nan if isinstance(value, str) else float(value)
     except (TypeError, ValueError, OverflowError):
         real = math.nan
     if math.isnan(real):
