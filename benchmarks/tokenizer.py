@@ -10,9 +10,9 @@ the process and its children, the texts (about 40 MB) included.
 
 Peers run as their users would run them on such text: sentencepiece with identity normalisation, byte fallback and
 white space kept (`-x`: pieces may cross spaces), Hugging Face BPE on bytes with the pattern of GPT-2 or of cl100k,
-bytepiece with min_count 8 and 2 processes. `bytepiece-minent` is our `faithful=True`: the pieces of bytepiece at a
-fraction of its time, checked by the golden tests. `minent-weights` uses what peers have not: a weight for each source,
-and `thorough`.
+bytepiece with min_count 8 and a process for each core. `bytepiece-minent` is our `faithful=True`: the pieces of
+bytepiece at a fraction of its time, checked by the golden tests. `minent-weights` uses what peers have not: a weight
+for each source, and `thorough`.
 
 Needs the extra `peers`, where bytepiece wants pyahocorasick built for bytes:
 
@@ -34,6 +34,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+
+from minent.runtime import thread_count
 
 CORPORA = Path(__file__).parents[2] / "shared/data/corpora"
 MIX = {"zh": 7.0, "en": 4.5, "code": 2.5, "fr": 2.5, "multilingual-udhr": 1.5}  # megabytes of 18
@@ -122,7 +124,7 @@ def bytepiece(texts: Texts, size: int, folder: Path) -> Counter:
             yield from texts
 
     trainer = Trainer(order=6, max_vocab_size=size, min_count=8)
-    trainer.train(Corpus(), workers=2, batch_size=100)
+    trainer.train(Corpus(), workers=thread_count(), batch_size=100)
     trainer.save(str(folder / "model"))
     made = Tokenizer(str(folder / "model"))
     return lambda text: len(made.encode(text))
@@ -142,7 +144,7 @@ def sentencepiece(texts: Texts, size: int, folder: Path, kind: str, **options) -
         allow_whitespace_only_pieces=True,
         add_dummy_prefix=False,
         max_sentence_length=1 << 20,
-        num_threads=2,
+        num_threads=thread_count(),
         minloglevel=2,
         **options,
     )
@@ -220,7 +222,11 @@ def measure(tool: str, size: int, megabytes: float, split: str) -> dict[str, flo
             corpus: sum(len(text.encode()) for text in part) / sum(map(count, part))
             for corpus, part in held_out.items()
         }
-    return {"seconds": seconds, "megabytes": peaks[0] + (2 * peaks[1] if tool == "bytepiece" else 0), **rates}
+    return {
+        "seconds": seconds,
+        "megabytes": peaks[0] + (thread_count() * peaks[1] if tool == "bytepiece" else 0),
+        **rates,
+    }
 
 
 def table(size: int, rows: dict[str, dict[str, float]]) -> Iterator[str]:

@@ -1,14 +1,15 @@
 """How fast does a tokenizer encode and decode, beside the peers, in one run?
 
-    python -m benchmarks.tokenizer_encode --tokenizer FOLDER [--sentencepiece FILE ...] [--bpe FILE] [--rounds N]
+    python -m benchmarks.tokenizer_encode [--slow-peers] [--rounds N] [--size N] [--keep FOLDER]
 
 Question: megabytes of UTF-8 per second of CPU, one thread, text that crosses spaces, from `str` to arrays or lists;
 microseconds of one short string; ids decoded per second; the gain of all cores; seconds from a fresh process to its
 first ids. Every figure is the median of rounds in which all take their turn, with the lowest and highest; a ratio is
 the median of the ratios of the rounds. The documents are the test split of `benchmarks.tokenizer`, which nothing was
-trained on. Peers get them in the same calls: sentencepiece (unigram models of the same size, given by
-`--sentencepiece`); HF tokenizers' byte BPE with tiktoken on that very vocabulary, trained here at the same size on the
-training split; and bytepiece on the pieces of our `faithful` training, which are its own. Answers are checked first:
+trained on. Peers get them in the same calls: sentencepiece's unigram model, with white space kept and (`-x`) across
+spaces; HF tokenizers' byte BPE with tiktoken on that very vocabulary; and bytepiece on the pieces of our `faithful`
+training, which are its own. All are trained here at one size on the training split, minutes for sentencepiece, and kept
+in `--keep`. One string alone is asked for by each tool's call for one string. Answers are checked first:
 ours gives back every text, and equals a plain-Python twin.
 
 Goals: arrays at least 5 times sentencepiece unigram on every slice, lists at least 3 times; a string of 20 characters
@@ -29,38 +30,50 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.tokenizer import CORPORA, split_of
-from minent.tokenizer import Tokenizer, plain
+from benchmarks.tokenizer import CORPORA, TOOLS, split_of
+from minent.tokenizer import Tokenizer, TokenizerConfig, plain, train
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tokenizer", type=Path, required=True)
-    parser.add_argument("--sentencepiece", type=Path, nargs="+", default=[])
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--size", type=int, default=32_000)
     parser.add_argument("--slow-peers", action="store_true", help="tiktoken, HF and bytepiece too")
-    parser.add_argument("--bpe", type=Path, help="a tokenizer.json of byte BPE; trained and kept here if missing")
+    parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "minent-tokenizer-encode")
     arguments = parser.parse_args()
+    os.environ["RAYON_NUM_THREADS"] = "1"  # before HF's first use of its threads
     if not CORPORA.is_dir():
         print(f"skipped: the corpora are not at {CORPORA}")
         return
-    ours = Tokenizer.load(arguments.tokenizer)
+    folder = arguments.keep / str(arguments.size)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "minent").is_dir():
+        train(training_texts(), TokenizerConfig(vocab_size=arguments.size)).save(folder / "minent")
+    ours = Tokenizer.load(folder / "minent")
     slices = split_of("test")
     check(ours, slices)
-    peers = {"minent arrays": ours.encode_arrays, "minent lists": ours.encode_batch}
-    peers |= sentencepiece_peers(arguments.sentencepiece)
+    peers = {"minent arrays": Peer(ours.encode_arrays), "minent lists": Peer(ours.encode_batch, ours.encode)}
+    peers |= sentencepiece_peers(folder, arguments.size)
     if arguments.slow_peers:
-        peers |= bpe_peers(arguments.bpe, ours.vocab_size) | bytepiece_peer(ours.vocab_size)
+        peers |= bpe_peers(folder / "bpe.json", arguments.size) | bytepiece_peer(arguments.size)
     os.environ["MINENT_THREADS"] = "1"
     throughput(peers, slices, arguments.rounds)
-    short_strings(ours, peers, slices["en"][0][:20], arguments.rounds)
+    short_strings(peers, slices["en"][0][:20], arguments.rounds)
     decoding(ours, slices, arguments.rounds)
     all_cores(ours, slices, arguments.rounds)
-    cold(arguments.tokenizer, arguments.rounds)
+    cold(folder / "minent", arguments.rounds)
+
+
+class Peer(NamedTuple):
+    """How a tool encodes a batch on one thread, and one string."""
+
+    batch: Callable
+    one: Callable | None = None
 
 
 def check(ours: Tokenizer, slices: dict[str, list[str]]) -> None:
@@ -71,22 +84,30 @@ def check(ours: Tokenizer, slices: dict[str, list[str]]) -> None:
         assert plain.segment(texts[0].encode(), ours._links) == ids[: starts[1]].tolist(), name
 
 
-def sentencepiece_peers(paths: list[Path]) -> dict[str, Callable]:
+def training_texts() -> list[str]:
+    return [text for part in split_of("train").values() for text in part]
+
+
+def sentencepiece_peers(folder: Path, size: int) -> dict[str, Peer]:
     """Its own lists, for a batch on one thread."""
-    if not paths or importlib.util.find_spec("sentencepiece") is None:
-        print("sentencepiece: skipped, give --sentencepiece FILE of a unigram model of the same size")
+    if importlib.util.find_spec("sentencepiece") is None:
+        print("sentencepiece: skipped, it is not installed")
         return {}
     import sentencepiece
 
-    peers: dict[str, Callable] = {}
-    for path in paths:
+    peers: dict[str, Peer] = {}
+    for name in ("sp-unigram", "sp-unigram-x"):
+        path = folder / name / "model.model"
+        if not path.is_file():
+            path.parent.mkdir(exist_ok=True)
+            TOOLS[name][1](training_texts(), size, path.parent)
         model = sentencepiece.SentencePieceProcessor(model_file=str(path))
-        print(f"sentencepiece {sentencepiece.__version__}, {path.stem}: {model.vocab_size():,} pieces")
-        peers[path.stem] = lambda texts, model=model: model.encode(texts, num_threads=1)
+        print(f"sentencepiece {sentencepiece.__version__}, {name}: {model.vocab_size():,} pieces")
+        peers[name] = Peer(lambda texts, model=model: model.encode(texts, num_threads=1), model.encode)
     return peers
 
 
-def bpe_peers(path: Path | None, size: int) -> dict[str, Callable]:
+def bpe_peers(path: Path, size: int) -> dict[str, Peer]:
     """HF tokenizers, and tiktoken on the merges that HF learnt; both split text by their usual pattern."""
     if any(importlib.util.find_spec(name) is None for name in ("tokenizers", "tiktoken")):
         print("tokenizers and tiktoken: skipped, they are not installed")
@@ -94,7 +115,6 @@ def bpe_peers(path: Path | None, size: int) -> dict[str, Callable]:
     import tiktoken
     import tokenizers
 
-    path = path or Path(tempfile.gettempdir()) / f"minent-bench-bpe-{size}.json"
     if not path.is_file():
         learn_bpe(path, size)
     bpe = tokenizers.Tokenizer.from_file(str(path))
@@ -103,10 +123,12 @@ def bpe_peers(path: Path | None, size: int) -> dict[str, Callable]:
     pattern = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
     encoding = tiktoken.Encoding("bench", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
     print(f"tokenizers {tokenizers.__version__}, tiktoken {tiktoken.__version__}, {bpe.get_vocab_size():,} pieces")
-    os.environ["RAYON_NUM_THREADS"] = "1"
+    one = encoding.encode_ordinary
     return {
-        "tiktoken": lambda texts: [encoding.encode_ordinary(text) for text in texts],
-        "HF tokenizers BPE": lambda texts: [found.ids for found in bpe.encode_batch_fast(texts)],
+        "tiktoken": Peer(lambda texts: [one(text) for text in texts], one),
+        "HF tokenizers BPE": Peer(
+            lambda texts: [found.ids for found in bpe.encode_batch_fast(texts)], lambda text: bpe.encode(text).ids
+        ),
     }
 
 
@@ -118,26 +140,23 @@ def learn_bpe(path: Path, size: int) -> None:
     bpe.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
     letters = tokenizers.pre_tokenizers.ByteLevel.alphabet()
     trainer = tokenizers.trainers.BpeTrainer(vocab_size=size, initial_alphabet=letters, show_progress=False)
-    bpe.train_from_iterator((text for texts in split_of("train").values() for text in texts), trainer)
+    bpe.train_from_iterator(iter(training_texts()), trainer)
     bpe.save(str(path))
 
 
-def bytepiece_peer(size: int) -> dict[str, Callable]:
+def bytepiece_peer(size: int) -> dict[str, Peer]:
     """Its own encoder on the pieces that it would learn itself, for which our `faithful` takes less time."""
     if importlib.util.find_spec("bytepiece") is None:
         print("bytepiece: skipped, it is not installed")
         return {}
     import bytepiece
 
-    from minent.tokenizer import TokenizerConfig, train
-
-    texts = [text for part in split_of("train").values() for text in part]
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model")
-        train(texts, TokenizerConfig(vocab_size=size, faithful=True, min_count=8)).to_bytepiece(path)
+        train(training_texts(), TokenizerConfig(vocab_size=size, faithful=True, min_count=8)).to_bytepiece(path)
         made = bytepiece.Tokenizer(path)
     print(f"bytepiece {bytepiece.__version__ if hasattr(bytepiece, '__version__') else '0.6.3'}, {size:,} pieces")
-    return {"bytepiece": lambda texts: [made.encode(text) for text in texts]}
+    return {"bytepiece": Peer(lambda texts: [made.encode(text) for text in texts], made.encode)}
 
 
 def tiktoken_ranks(vocab: dict[str, int], letters: list[str]) -> dict[bytes, int]:
@@ -166,16 +185,16 @@ def line(name: str, values: list[float], unit: str, digits: int = 1) -> None:
     print(f"  {name:32} {middle:9.{digits}f} {unit}  ({low:.{digits}f} to {high:.{digits}f})", flush=True)
 
 
-def throughput(peers: dict[str, Callable], slices: dict[str, list[str]], rounds: int) -> None:
+def throughput(peers: dict[str, Peer], slices: dict[str, list[str]], rounds: int) -> None:
     """MB/s of each on every slice, and ratios to sentencepiece of the same round."""
     for slice_name, texts in slices.items():
         size = sum(len(text.encode()) for text in texts)
-        for encode in peers.values():
-            encode(texts[:40])
+        for peer in peers.values():
+            peer.batch(texts[:40])
         seconds = {name: [] for name in peers}
         for _ in range(rounds):
-            for name, encode in peers.items():
-                seconds[name].append(timed(encode, texts, least=0.1))
+            for name, peer in peers.items():
+                seconds[name].append(timed(peer.batch, texts, least=0.1))
         print(f"encode {slice_name}, {len(texts)} documents, {size / 1e6:.2f} MB")
         for name, taken in seconds.items():
             line(name, [size / one / 1e6 for one in taken], "MB/s")
@@ -185,15 +204,12 @@ def throughput(peers: dict[str, Callable], slices: dict[str, list[str]], rounds:
                 line(f"{name} / {base}", ratios, "times")
 
 
-def short_strings(ours: Tokenizer, peers: dict[str, Callable], text: str, rounds: int) -> None:
+def short_strings(peers: dict[str, Peer], text: str, rounds: int) -> None:
     """Microseconds of one string of 20 characters."""
     print(f"one string of {len(text)} characters: {text!r}")
-    calls = {"minent": lambda: ours.encode(text)}
-    for name in (name for name in peers if not name.startswith("minent")):
-        calls[name] = lambda name=name: peers[name]([text])
-    for name, call in calls.items():
-        call()
-        values = [timed(lambda call=call: [call() for _ in range(5000)]) / 5000 * 1e6 for _ in range(rounds)]
+    for name, one in ((name, peer.one) for name, peer in peers.items() if peer.one is not None):
+        one(text)
+        values = [timed(lambda one=one: [one(text) for _ in range(5000)]) / 5000 * 1e6 for _ in range(rounds)]
         line(name, values, "us", 2)
 
 
