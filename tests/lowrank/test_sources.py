@@ -288,6 +288,27 @@ def test_rank_estimates(tolerance: float) -> None:
     assert large.kind == "exact with probability 0.999"
 
 
+@pytest.mark.parametrize("find", [lambda a: rank_estimate(a, 0.3), lambda a: interpolative(a, rank=7)])
+@pytest.mark.parametrize("shape", [(20_000, 7), (7, 20_000)])
+def test_all_of_an_operator_is_asked_for_from_its_shorter_side(shape: tuple[int, int], find) -> None:
+    a, asked = reference.decaying(20_000, 7, 1.0).reshape(shape), []
+
+    def counting(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+        asked.append(x.shape[1])
+        return matrix @ x
+
+    operator = LinearOperator(
+        shape,
+        matvec=None,
+        rmatvec=None,
+        matmat=lambda x: counting(x, a),
+        rmatmat=lambda y: counting(y, a.T),
+        dtype=a.dtype,
+    )
+    assert find(operator).rank == find(a).rank
+    assert asked == [7]  # unit vectors; from the other side they would be 3 GB
+
+
 def test_rank_estimate_edges() -> None:
     assert rank_estimate(np.zeros((4, 3))).rank == 0
     assert rank_estimate(np.eye(3)).rank == 3

@@ -119,7 +119,7 @@ def rank_estimate(a: ArrayLike | Any, tolerance: float | None = None, *, seed: i
         if found.kind != ErrorKind.LOWER or (source.matrix is None and width >= _WIDEST):
             return found
         width *= 2
-    whole = dense(source.matrix) if source.matrix is not None else source.rows_on(np.eye(source.shape[0]))
+    whole = dense(source.matrix) if source.matrix is not None else source.entries()
     s = np.linalg.svd(whole, compute_uv=False)
     return RankEstimate(int((s > relative * s[0]).sum()), ErrorKind.EXACT, float(relative * s[0]))
 

@@ -76,7 +76,7 @@ class Sketch:
 def settled(source: Source, width: int) -> Source:
     """The source, or, when nearly all of an operator would be asked for, the matrix that it stands for."""
     if isinstance(source, Operator) and width >= NEARLY_WHOLE * min(source.shape):
-        return Held(check_matrix(source.columns(np.arange(source.shape[1]))))
+        return Held(check_matrix(source.entries()))
     return source
 
 

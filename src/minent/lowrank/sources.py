@@ -58,6 +58,11 @@ class Source:
         """`a[:, wanted]` as a plain array."""
         raise NotImplementedError
 
+    def entries(self) -> Array:
+        """All of `a` as a plain array, asked for from the side on which there are fewer unit vectors."""
+        rows, columns = self.shape
+        return self.rows_on(np.eye(rows, dtype=self.dtype)) if rows < columns else self.columns(np.arange(columns))
+
     def mixtures(self, count: int, draw: np.random.Generator) -> Array:
         """`count` random mixtures of the rows: Gaussian, or, in memory, where no bound is read off them, by signs."""
         return self.rows_on(gaussian(draw, self.shape[0], count, self.dtype))
