@@ -157,8 +157,26 @@ def test_calibrated_layers_lose_least_on_what_they_see() -> None:
     assert lost(calibrated) == pytest.approx(reference.tail(weight @ inputs.T, 6), rel=1e-4)  # the least there is
     assert blind.error == pytest.approx(reference.tail(weight, 6), rel=1e-9)
     loose = compress_linear(weight, inputs, tolerance=0.1)
-    assert loose.relative_error <= 0.1 * 1.001
+    assert loose.relative_error <= 0.1
     assert reference.tail(weight @ inputs.T, loose.up.shape[1] - 1) > 0.099 * np.linalg.norm(weight @ inputs.T)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    tolerance=st.floats(0.01, 0.9),
+    ridge=st.sampled_from([0.0, 1e-6, 0.1, 3.0]),
+    dtype=st.sampled_from([np.float32, np.float64]),
+)
+def test_a_layer_within_a_tolerance_is_so_on_its_inputs_whatever_the_ridge(seed, tolerance, ridge, dtype) -> None:
+    draw = np.random.default_rng(seed)
+    weight, inputs = draw.standard_normal((9, 12)), draw.standard_normal((20, 12)) * np.arange(1.0, 13) ** -2
+    weight, inputs = weight.astype(dtype), inputs.astype(dtype)
+    small = compress_linear(weight, inputs, tolerance=tolerance, ridge=ridge)
+    assert small.relative_error <= tolerance
+    rank = small.up.shape[1]
+    if rank:  # and the last direction is needed
+        assert compress_linear(weight, inputs, rank=rank - 1, ridge=ridge).relative_error > tolerance * (1 - 1e-5)
 
 
 def test_pruned_neurons_say_the_same() -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minent.errors import InputError
+from minent.errors import InputError, number
 from minent.lowrank.estimates import ErrorKind
 from minent.lowrank.interpolative import interpolative
-from minent.lowrank.matrices import Array, check_goal, check_matrix, dense, length, square
+from minent.lowrank.matrices import Array, check_goal, check_matrix, column_squares, dense, length, square
 from minent.lowrank.orthogonal import triangle
 from minent.lowrank.products import check_choice
 from minent.lowrank.sided import row_interpolative
@@ -146,7 +146,8 @@ def compress_linear(
         inputs: (samples, in), activations to calibrate on; None for all directions alike.
         rank: The width in between, from 0 to `min(out, in)`.
         tolerance: Or else, the largest error of the outputs allowed, relative to their Frobenius norm.
-        ridge: How much directions that the inputs do not show count, relative to the mean of those they do.
+        ridge: How much directions that the inputs do not show count, relative to the mean of those they do. It bends
+            which directions are kept; the error and what `tolerance` allows know none.
 
     Returns:
         The two layers and the error; tensors for a tensor.
@@ -168,8 +169,7 @@ def compress_linear(
     matrix = dense(check_matrix(to_numpy(weight, "weight"), "weight"))
     _check_one_goal(rank, tolerance)
     check_goal(rank, tolerance, matrix.shape)
-    if not 0 <= ridge < np.inf:
-        raise InputError(f"ridge is {ridge}; it is a share, 0 or more, such as 1e-6.")
+    ridge = number("ridge", ridge, 0, ": a share, such as 1e-6")
     if inputs is None:
         seen = np.eye(matrix.shape[1], dtype=matrix.dtype)
     else:
@@ -177,15 +177,26 @@ def compress_linear(
         if rows.shape[1] != matrix.shape[1]:
             raise InputError(f"inputs have {rows.shape[1]} columns, but weight takes {matrix.shape[1]}; they must fit.")
         seen = _root(rows, ridge)
-    outputs = matrix @ seen
-    u, s, _ = np.linalg.svd(outputs, full_matrices=False)
-    left = np.sqrt(np.append(np.cumsum(np.square(s[::-1], dtype=np.float64))[::-1], 0.0))
-    k = rank if rank is not None else int(np.argmax(left <= tolerance * left[0]))
-    up = u[:, :k].astype(matrix.dtype, copy=False)
-    down = up.conj().T @ matrix
+    u, s, _ = np.linalg.svd(matrix @ seen, full_matrices=False)
+    u = u.astype(matrix.dtype, copy=False)
     real = seen if inputs is None else rows.conj().T
-    lost, whole = length((matrix - up @ down) @ real), length(matrix @ real)
-    return like(CompressedLinear(up, down, lost, lost / whole if whole else 0.0, ErrorKind.EXACT), weight)
+    outputs = matrix @ real
+    whole = length(outputs)
+    k = rank if tolerance is None else _enough(u, outputs, tolerance)
+    while True:
+        up, down = u[:, :k], u[:, :k].conj().T @ matrix
+        error = length((matrix - up @ down) @ real)
+        relative = error / whole if whole else 0.0
+        if tolerance is None or relative <= tolerance or k == len(s):
+            return like(CompressedLinear(up, down, error, relative, ErrorKind.EXACT), weight)
+        k += 1  # for what rounding took
+
+
+def _enough(u: Array, outputs: Array, tolerance: float) -> int:
+    """How many of the directions leave no more than that of the outputs, which know no ridge."""
+    said = column_squares((u.conj().T @ outputs).T)
+    left = np.sqrt(np.append(np.cumsum(said[::-1])[::-1], 0.0))
+    return int(np.argmax(left <= tolerance * left[0]))
 
 
 def _root(rows: Array, ridge: float) -> Array:
