@@ -269,14 +269,11 @@ def prune_neurons(
         ([0, 1, 2], [[1.5, 1.0, 1.0], [1.5, 1.0, 1.0]])
     """
     weight = dense(check_matrix(to_numpy(next_weight, "next_weight"), "next_weight"))
-    source_width = getattr(activations, "shape", (0, weight.shape[1]))[-1]
-    if source_width != weight.shape[1]:
-        raise InputError(
-            f"next_weight has {weight.shape[1]} columns, but there are {source_width} neurons; they must fit."
-        )
+    _check_width(weight, getattr(activations, "shape", weight.shape)[-1])
     found = interpolative(
         to_numpy(activations, "activations"), rank=rank, tolerance=tolerance, method=method, seed=seed
     )
+    _check_width(weight, found.coefficients.shape[1])  # of chunks, known only now
     order = np.argsort(found.columns, kind="stable")
     neurons, mixture = found.columns[order], found.coefficients[order]
     folded = (weight @ mixture.T).astype(weight.dtype, copy=False)
@@ -290,6 +287,11 @@ def prune_neurons(
         found.largest_coefficient,
     )
     return like(pruned, next_weight)
+
+
+def _check_width(weight: Array, neurons: int) -> None:
+    if neurons != weight.shape[1]:
+        raise InputError(f"next_weight has {weight.shape[1]} columns, but there are {neurons} neurons; they must fit.")
 
 
 def _check_one_goal(rank: int | None, tolerance: float | None) -> None:
