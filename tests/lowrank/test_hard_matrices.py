@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -152,7 +154,7 @@ def test_fixed_columns_stay() -> None:
         assert columns != [*first, 0, 1, 2]
 
 
-@pytest.mark.parametrize("factor", [1.0, 0.5, np.nan, np.inf])
-def test_a_factor_that_no_choice_can_keep_is_refused(factor: float) -> None:
+@pytest.mark.parametrize("factor", [1.0, 0.5, np.nan, np.inf, "2"])
+def test_a_factor_that_no_choice_can_keep_is_refused(factor: Any) -> None:
     with pytest.raises(InputError, match=r"factor is .*above 1"):
         interpolative(np.eye(3), rank=1, method="strong", factor=factor)

@@ -93,6 +93,7 @@ def test_all_draws_are_counted_and_the_seed_decides() -> None:
     [
         (lambda: cr(np.ones((2, 3)), np.ones((2, 3)), 1), r"x has shape \(2, 3\) and y \(2, 3\)"),
         (lambda: cr(np.ones((2, 3)), np.ones((3, 2)), 0), "samples is 0"),
+        (lambda: cr(np.ones((2, 3)), np.ones((3, 2)), 1.5), "samples is 1.5"),
         (lambda: cr(np.ones((2, 3)), np.full((3, 2), np.nan), 1), r"y\[0, 0\] is nan"),
         (lambda: cr(np.ones((2, 3)), np.ones((3, 2)), 1, method="larges"), "Did you mean 'largest'"),
         (lambda: cur(np.eye(3), 4), "rank is 4"),

@@ -200,6 +200,7 @@ def test_an_exact_end_and_a_start_inside_are_used() -> None:
         ({"start": 1, "order": 1}, "order is 1"),
         ({"start": 1, "tolerance": 0.0}, "tolerance is 0.0"),
         ({"bracket": (0, 9), "residual_tolerance": math.nan}, "residual_tolerance is nan"),
+        ({"bracket": (0, 9), "residual_tolerance": "small"}, "residual_tolerance is 'small'"),
         ({"start": 1, "max_steps": 2}, "max_steps is 2"),
         ({"start": "one"}, "start is 'one'; it takes a real number"),
         ({"bracket": (0, None)}, r"bracket\[1\] is None"),

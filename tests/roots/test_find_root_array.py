@@ -104,5 +104,8 @@ def test_bad_elements_are_named() -> None:
         find_root_array(taylor_of(lambda x: x), bracket=(np.array([0, 2]), 1.0))
     with pytest.raises(InputError, match="outside the bracket"):
         find_root_array(taylor_of(lambda x: x), bracket=(-1.0, 1.0), start=np.array([0.5, 2.0]))
+    for wrong in ([0.0, -1.0], [0.0, np.nan], ["small", "0"]):
+        with pytest.raises(InputError, match=r"residual_tolerance is .*sizes of the function, 0 or more"):
+            find_root_array(taylor_of(np.sin), bracket=(1, 4), residual_tolerance=wrong)
     with pytest.raises(InputError, match="do not broadcast"):
         find_root_array(taylor_of(lambda x: x), bracket=(np.zeros(2), np.ones(3)))

@@ -100,7 +100,11 @@ def test_the_smallest_and_the_largest_floats() -> None:
         (lambda: exponential_sum([]), "no terms"),
         (lambda: exponential_sum([[1.0, math.nan]]), r"NaN at \[0, 1\]"),
         (lambda: power_sum([1.0], 0.0), "exponent is 0.0"),
+        (lambda: power_sum([1.0], "two"), "exponent is 'two'"),
         (lambda: certify_sign(taylor_of(np.exp), math.nan), "x is nan"),
+        (lambda: certify_sign(taylor_of(np.exp), "0"), "x is '0'"),
+        (lambda: certify_sign(taylor_of(np.exp), 0.0, ulps=0), "ulps is 0"),
+        (lambda: certify_sign(taylor_of(np.exp), 0.0, ulps=1.5), "ulps is 1.5"),
         (lambda: certify_smale([1.0]), "1 terms"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minent.errors import InputError, did_you_mean, listing
+from minent.errors import InputError, did_you_mean, listing, number
 from minent.lowrank import growing
 from minent.lowrank.adaptive import by_leverage
 from minent.lowrank.estimates import PROBES, ErrorKind, largest
@@ -138,10 +138,7 @@ def _check_method(method: str, rank: int | None, tolerance: float | None, factor
         raise InputError(f"rank is {rank} and tolerance is {tolerance}; give one of them, the other follows from it.")
     if method not in METHODS:
         raise InputError(f"method is {method!r}, but there are {listing(METHODS)}.{did_you_mean(method, METHODS)}")
-    if not 1 < factor < np.inf:
-        raise InputError(
-            f"factor is {factor}; it bounds coefficients of which some are 1, so it is above 1, such as 2."
-        )
+    number("factor", factor, 1, ", such as 2: it bounds coefficients of which some are 1", above=True)
 
 
 def _check_shape(source: Source, rank: int | None, tolerance: float | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minent.errors import InputError, did_you_mean, listing
+from minent.errors import InputError, did_you_mean, listing, whole
 from minent.lowrank.estimates import ErrorKind
 from minent.lowrank.matrices import Array, check_matrix, column_squares, dense
 from minent.lowrank.pseudoinverse import pinv
@@ -95,8 +95,7 @@ def cr(x: ArrayLike, y: ArrayLike, samples: int, *, method: str = "sampling", co
     left, right = dense(check_matrix(to_numpy(x, "x"), "x")), dense(check_matrix(to_numpy(y, "y"), "y"))
     if left.shape[1] != right.shape[0]:
         raise InputError(f"x has shape {left.shape} and y {right.shape}; x needs as many columns as y has rows.")
-    if samples < 1:
-        raise InputError(f"samples is {samples}; it is a number of terms, from 1 up.")
+    samples = whole("samples", samples, 1, meaning=": a number of terms")
     check_choice("method", method, _METHODS)
     check_choice("core", core, _CORES)
     found = _terms(left, right, samples, method, seed)

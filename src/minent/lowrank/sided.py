@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minent.errors import InputError
+from minent.errors import InputError, whole
 from minent.lowrank.estimates import ErrorKind, largest
 from minent.lowrank.interpolative import interpolative
 from minent.lowrank.matrices import Array, check_matrix, length, residual_columns
@@ -228,8 +228,7 @@ def select_columns(
         if not 0 <= column < matrix.shape[1]:
             raise InputError(f"start names column {column}, but the columns are 0 to {matrix.shape[1] - 1}.")
     free = np.setdiff1d(np.arange(matrix.shape[1]), taken)
-    if not 0 <= count <= len(free):
-        raise InputError(f"count is {count}, but {len(free)} columns are there to choose from.")
+    count = whole("count", count, 0, len(free), ": so many columns are there to choose from")
     chosen: list[int] = []
     first = np.hstack([np.asarray(_dense(beside)), np.asarray(_dense(matrix[:, taken]))])
     while len(chosen) < count:

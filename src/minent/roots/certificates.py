@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from minent.errors import InputError, MissingExtraError
+from minent.errors import InputError, MissingExtraError, number, whole
 from minent.roots.result import Taylor, check_length
 
 # Smale's constant, (13 - 3 sqrt(17)) / 4.
@@ -59,12 +59,11 @@ def certify_sign(taylor: Taylor, x: float, *, ulps: int = 2) -> Certificate:
         >>> certify_sign(taylor_of(lambda x: x * x - 2), 2**0.5).holds
         True
     """
-    if not math.isfinite(x) or ulps < 1:
-        raise InputError(f"x is {x} and ulps is {ulps}; it takes a finite place and 1 float to either side at least.")
-    low = high = float(x)
+    low = high = x = number("x", x, -math.inf, ": a finite place", above=True)
+    ulps = whole("ulps", ulps, 1, meaning=": floats to either side")
     for _ in range(ulps):
         low, high = math.nextafter(low, -math.inf), math.nextafter(high, math.inf)
-    at, below, above = (float(taylor(place, 0)[0]) for place in (float(x), low, high))
+    at, below, above = (float(taylor(place, 0)[0]) for place in (x, low, high))
     if at == 0:
         return Certificate(True, low, high, f"the function is zero at {x}")
     if below < 0 < above or above < 0 < below:

@@ -148,15 +148,24 @@ def check_search(
         )
     number("tolerance", tolerance, 0, ", a width relative to the root, such as 1e-12", above=True)
     number("absolute_tolerance", absolute_tolerance, 4 * TINY, ", a width")
-    plain = type(residual_tolerance) is float  # the common case makes no array
-    if not (residual_tolerance >= 0 if plain else np.all(np.asarray(residual_tolerance) >= 0)):
-        raise InputError(f"residual_tolerance is {residual_tolerance}; it is a size of the function, 0 or more.")
+    _check_residual_tolerance(residual_tolerance)
     least = 3 if bracket is None or start is not None else 2
     whole("max_steps", max_steps, least, meaning=": two ends and one step between them")
     if multiplicity is not None:
         whole("multiplicity", multiplicity, 1, meaning=": a root is simple (1), double (2) and so on; None guesses")
     if bracket is not None and not (hasattr(bracket, "__len__") and len(bracket) == 2 and not isinstance(bracket, str)):
         raise InputError(f"bracket is {bracket!r}; it takes two ends, (low, high).")
+
+
+def _check_residual_tolerance(given: Any) -> None:
+    if type(given) is not float:  # the common case makes no array
+        sizes = np.asarray(given)
+        if sizes.ndim:
+            if sizes.dtype.kind not in "fiu" or not (sizes >= 0).all():
+                raise InputError(f"residual_tolerance is {given}; it takes sizes of the function, 0 or more.")
+            return
+        given = sizes.item()
+    number("residual_tolerance", given, 0, ", a size of the function")
 
 
 def check_length(coefficients: Sequence[Any], order: int) -> Sequence[Any]:

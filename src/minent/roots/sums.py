@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minent.errors import InputError
+from minent.errors import InputError, number
 from minent.roots.result import Taylor
 
 
@@ -81,8 +81,7 @@ def power_sum(points: ArrayLike, exponent: float, weights: ArrayLike = 1.0, targ
         >>> round(root.value, 12)  # the threshold of sparsemax, which leaves (1, 0, 0)
         2.0
     """
-    if not exponent > 0:
-        raise InputError(f"exponent is {exponent}; it takes a number above zero, such as 2.0.")
+    exponent = number("exponent", exponent, 0, ", such as 2.0", above=True)
     p, w, c = _checked(points, weights, target)
 
     def taylor(x: Any, order: int) -> list[Any]:
