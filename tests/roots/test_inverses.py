@@ -96,6 +96,8 @@ def test_the_smallest_and_the_largest_floats() -> None:
         (lambda: inverse_function(taylor_of(np.exp), bracket=(1, 0)), "low < high"),
         (lambda: inverse_function(taylor_of(np.exp), bracket=(0, 1), order=1), "order is 1"),
         (lambda: inverse_function(taylor_of(np.sin), bracket=(0, 3)), "not monotonic"),
+        (lambda: inverse_function(taylor_of(np.log), bracket=(0, 1)), r"the function is -inf at 0.0; take a bracket"),
+        (lambda: inverse_function(taylor_of(np.log), bracket=(-1, 1)), r"the function is nan at -1.0; take a bracket"),
         (lambda: inverse_function(taylor_of(np.exp), bracket=(0, 1))([1.5, 3.0]), r"targets\[1\] is 3.0"),
         (lambda: exponential_sum([]), "no terms"),
         (lambda: exponential_sum([[1.0, math.nan]]), r"NaN at \[0, 1\]"),

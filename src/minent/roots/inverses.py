@@ -58,11 +58,16 @@ class InverseFunction:
         with np.errstate(all="ignore"):
             given = check_length(self._taylor(x, self._order - 1), self._order)
             a = [np.broadcast_to(np.asarray(a, dtype=np.float64), x.shape) for a in given]
+            if not np.isfinite(a[0]).all():
+                at = int(np.argmin(np.isfinite(a[0])))
+                raise InputError(
+                    f"the function is {a[0][at]} at {x[at]}; take a bracket on which it is finite, ends included."
+                )
             rising = a[0][-1] > a[0][0]
             if not rising:
                 x, a = x[::-1], [a_k[::-1] for a_k in a]
-            if not (np.diff(a[0]) > 0).all() or not np.isfinite(a[0]).all():
-                at = int(np.argmin(np.where(np.isfinite(np.diff(a[0])), np.diff(a[0]), -np.inf)))
+            if not (np.diff(a[0]) > 0).all():
+                at = int(np.argmin(np.diff(a[0])))
                 raise InputError(
                     f"the function is not monotonic on the bracket: it is {a[0][at]} at {x[at]} and {a[0][at + 1]} at "
                     f"{x[at + 1]}; take a bracket on which it only rises or only falls."
@@ -162,7 +167,8 @@ def inverse_function(
         An `InverseFunction`: `inverse(targets)` gives an array of the shape of `targets`.
 
     Raises:
-        InputError: A bracket that is not increasing or not finite, a function that is not monotonic on the nodes.
+        InputError: A bracket that is not increasing or not finite, a function that is not finite or not monotonic at
+            the nodes.
 
     Source:
         J. Su, kexue.fm/archives/590: the inverse series, whose coefficients do not depend on the target.
