@@ -182,12 +182,13 @@ def compress_linear(
     real = seen if inputs is None else rows.conj().T
     outputs = matrix @ real
     whole = length(outputs)
-    k = rank if tolerance is None else _enough(u, outputs, tolerance)
+    allowed = np.inf if tolerance is None else tolerance
+    k = _enough(u, outputs, allowed) if rank is None else rank
     while True:
         up, down = u[:, :k], u[:, :k].conj().T @ matrix
         error = length((matrix - up @ down) @ real)
         relative = error / whole if whole else 0.0
-        if tolerance is None or relative <= tolerance or k == len(s):
+        if relative <= allowed or k == len(s):
             return like(CompressedLinear(up, down, error, relative, ErrorKind.EXACT), weight)
         k += 1  # for what rounding took
 
