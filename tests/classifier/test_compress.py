@@ -107,6 +107,16 @@ def test_restricted_counts_are_those_of_the_smaller_vocabulary():
         assert getattr(found, name).tolist() == getattr(wanted, name).tolist()
 
 
+def test_scores_of_tiny_scale_keep_their_confidence(fitted):
+    whole, scale = fitted.model_, 1e-9
+    weights, bias = (whole.weights * scale).astype(np.float32), (whole.bias * scale).astype(np.float32)
+    tiny = TextClassifier()
+    model = LinearModel(whole.vocabulary, whole.transform, weights, bias, whole.temperature * scale)
+    tiny._adopt(model, fitted.classes_, fitted.facts_, {}, {})
+    small, before = compress(tiny, texts=POOL, force=True), tiny.predict_proba(POOL[1::2]).max(axis=1).mean()
+    assert small.predict_proba(POOL[1::2]).max(axis=1).mean() == pytest.approx(before, abs=1e-3)
+
+
 def test_a_limit_is_filled(fitted):
     whole = fitted.facts_["sizes"]["bytes"]
     for share in (0.3, 0.13):

@@ -152,6 +152,16 @@ def biases_pay(rows: np.ndarray, scores: np.ndarray, labels: np.ndarray, *, fold
     return bool(gain.mean() > gain.std() / np.sqrt(len(gain)))
 
 
+def seven_digits(temperature: float) -> float:
+    """Rounded as facts are, but by its size: the temperature of scores of 1e-9 is no zero.
+
+    Example:
+        >>> seven_digits(1.23456789e-9), seven_digits(1 / 3)
+        (1.234568e-09, 0.3333333)
+    """
+    return float(f"{temperature:.7g}")
+
+
 def _gaps(scores: np.ndarray) -> tuple[np.ndarray, float]:
     """Scores less the best of their row, in units of their mean; `d_j <= 0`, so no exponential overflows."""
     gaps = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)

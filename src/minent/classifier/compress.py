@@ -63,7 +63,7 @@ def compress(
         >>> smaller.predict(texts).tolist() == classifier.predict(texts).tolist()
         True
     """
-    from minent.classifier.calibration import temperature_for_confidence
+    from minent.classifier.calibration import seven_digits, temperature_for_confidence
     from minent.classifier.estimator import TextClassifier
 
     whole = classifier._fitted().model_
@@ -79,7 +79,7 @@ def compress(
         )
     if len(judge.said):
         sharpness = float(np.exp(log_softmax(judge.scores / whole.temperature)).max(axis=1).mean())
-        model = model.with_temperature(round(temperature_for_confidence(judge.ask(model), sharpness), 6))
+        model = model.with_temperature(seven_digits(temperature_for_confidence(judge.ask(model), sharpness)))
     made = TextClassifier(**classifier.get_params())
     facts = {**classifier.facts_, "sizes": _sizes(whole, model, loss, len(judge.said))}
     made._adopt(model, classifier.classes_, facts, classifier.measured_, classifier.inputs_, classifier.examples_)

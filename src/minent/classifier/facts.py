@@ -16,6 +16,7 @@ from minent.classifier.calibration import (
     Reliability,
     biases_pay,
     reliability,
+    seven_digits,
     temperature_for_confidence,
     temperature_for_labels,
     vector_scaling,
@@ -60,7 +61,7 @@ def calibrate(climb: Climb, shipped: str) -> tuple[LinearModel, HeldOut]:
         temperature = temperature_for_confidence(scores, (1 + 1 / climb.classes) / 2)
         none = np.zeros(0, np.int64)
         held_out = HeldOut(none, np.zeros((0, climb.classes)), none, "none: too few labels to hold any out")
-        return model.with_temperature(_seven_digits(temperature)), held_out
+        return model.with_temperature(seven_digits(temperature)), held_out
     found = climb.evidence[shipped].held_out
     judged = np.flatnonzero(climb.halves.judged)
     rows = np.tile(judged, len(found))
@@ -68,21 +69,16 @@ def calibrate(climb: Climb, shipped: str) -> tuple[LinearModel, HeldOut]:
     bias, method = np.zeros(climb.classes), ""
     if biases_pay(rows, scores, labels):
         temperature, bias = vector_scaling(scores, labels)
-        temperature = _seven_digits(temperature)
+        temperature = seven_digits(temperature)
         model, method = model.with_bias(temperature * bias), " and a bias of each class"
     else:
-        temperature = _seven_digits(temperature_for_labels(scores, labels))
+        temperature = seven_digits(temperature_for_labels(scores, labels))
     evidence = (
         f"two-fold cross-validation of the whole pipeline: {len(judged)} labelled rows, each judged "
         f"{'once' if len(found) == 1 else f'{len(found)} times'} by a model that saw the other half of the labels"
     )
     probabilities = np.exp(log_softmax(scores / temperature + bias))
     return model.with_temperature(temperature), HeldOut(rows, probabilities, labels, evidence, method)
-
-
-def _seven_digits(temperature: float) -> float:
-    """Rounded as facts are, but by its size: the temperature of scores of 1e-9 is no zero."""
-    return float(f"{temperature:.7g}")
 
 
 def describe(task: Task, climb: Climb, model: LinearModel, held_out: HeldOut) -> dict[str, Any]:
