@@ -79,6 +79,41 @@ def test_with_labels_accuracy_decides(fitted):
             compress(fitted, test=wrong)
 
 
+def test_the_facts_are_those_of_the_smaller_model(fitted):
+    small = compress(fitted, texts=POOL)
+    facts, kept = small.facts_, set(small.model_.vocabulary.features)
+    assert facts["calibration"]["temperature"] == small.model_.temperature != fitted.model_.temperature
+    assert facts["calibration"]["method"] == f"a temperature that keeps the mean confidence of {len(POOL) // 2} texts"
+    listed = [row for rows in facts["features"].values() for row in rows]
+    assert listed
+    assert all(row["feature"] in kept for row in listed)
+    assert not all(row["feature"] in kept for rows in fitted.facts_["features"].values() for row in rows)
+    contrast = small.model_.weights - small.model_.weights.mean(axis=1, keepdims=True)
+    for place, label in enumerate(small.classes_):
+        for row in facts["features"][label]:
+            weight = contrast[small.model_.vocabulary.column(row["feature"]), place]
+            assert row["weight"] == pytest.approx(weight, abs=1e-4)
+    assert "n-grams; all that was held out was judged before" in facts["decision"][-1]
+    assert compress(fitted).facts_["calibration"] == fitted.facts_["calibration"]
+
+
+def test_a_smaller_model_promises_by_its_own_answers_or_not_at_all(fitted):
+    with pytest.raises(InputError, match="compress it with a test"):
+        compress(fitted, texts=POOL).predict_sets(["it"])
+    asked, labels = draw(200, seed=45)
+    labels[0] = "a class that it never saw"
+    small = compress(fitted, texts=POOL, test=(asked, labels))
+    probability = small.predict_proba(asked).astype(float)
+    judged = small._judgements()
+    of = small.classes_.tolist()
+    own = [0.0, *(row[of.index(label)] for row, label in zip(probability[1:], labels[1:]))]
+    assert judged.own == pytest.approx(np.sort(own), abs=1e-6)
+    assert judged.right.tolist() == (small.predict(asked) == np.array(labels)).tolist()
+    held = [label in found for found, label in zip(small.predict_sets(TEXTS, coverage=0.8), draw(200, seed=42)[1])]
+    assert np.mean(held) > 0.7
+    assert 0 < small.threshold_for_precision(0.6) < 1
+
+
 def test_what_is_kept_speaks_for_what_is_dropped(fitted):
     """The fit of the kept weights to the scores of the whole model brings them nearer, on texts it did not see."""
     whole = fitted.model_

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minent.classifier.conformal import Judgements
 from minent.classifier.linear import LinearModel, log_softmax
 from minent.classifier.pruning import Pruner, restricted
 from minent.classifier.task import checked_texts
@@ -46,7 +47,8 @@ def compress(
         force: Accept a loss of more than half a point, or one that was not measured.
 
     Returns:
-        A new classifier; its `facts_["sizes"]` holds bytes and features, agreement, and accuracy before and after.
+        A new classifier; its `facts_["sizes"]` holds bytes and features, agreement, and accuracy before and after. Its
+        `predict_sets` and `threshold_for_precision` promise by the `test`; without one they are refused.
 
     Raises:
         InputError: Not fitted, `max_bytes` too small for any model, other numbers of texts and labels, or a loss of
@@ -81,7 +83,7 @@ def compress(
         sharpness = float(np.exp(log_softmax(judge.scores / whole.temperature)).max(axis=1).mean())
         model = model.with_temperature(seven_digits(temperature_for_confidence(judge.ask(model), sharpness)))
     made = TextClassifier(**classifier.get_params())
-    facts = {**classifier.facts_, "sizes": _sizes(whole, model, loss, len(judge.said))}
+    facts = _facts(classifier, model, judge) | {"sizes": _sizes(whole, model, loss, len(judge.said))}
     made._adopt(model, classifier.classes_, facts, classifier.measured_, classifier.inputs_, classifier.examples_)
     return made
 
@@ -133,6 +135,14 @@ class Judge:
         columns = np.array([self._vocabulary.column(feature) for feature in model.vocabulary.features])
         return model.score_counts(restricted(self._counts, columns, len(self._vocabulary)))
 
+    def judgements(self, model: LinearModel) -> dict[str, Any] | None:
+        """What a smaller model says of labelled texts, for its promises; None without labels: it can promise nothing."""
+        if self._truth is None:
+            return None
+        said = np.exp(log_softmax(self.ask(model) / model.temperature))
+        with_none_of_them = np.pad(said, ((0, 0), (0, 1)))  # where the place of the right class is -1
+        return Judgements.of(np.arange(len(said)), with_none_of_them, self._truth).facts
+
     def loss(self, model: LinearModel) -> Loss:
         """What a smaller model loses."""
         if not len(self.said):
@@ -142,6 +152,31 @@ class Judge:
         if self._truth is None:
             return Loss(agreement)
         return Loss(agreement, float((self.said == self._truth).mean()), float((said == self._truth).mean()))
+
+
+def _facts(classifier: TextClassifier, model: LinearModel, judge: Judge) -> dict[str, Any]:
+    """The facts of the whole model, but for what would be false of the smaller one."""
+    facts, column, kept = classifier.facts_, model.vocabulary.column, set(model.vocabulary.features)
+    contrast = model.weights - model.weights.mean(axis=1, keepdims=True)
+    features = {
+        label: [
+            {**listed, "weight": round(float(contrast[column(listed["feature"]), place]), 4)}
+            for listed in facts["features"].get(label, [])
+            if listed["feature"] in kept
+        ]
+        for place, label in enumerate(classifier.classes_.tolist())
+    }
+    calibration = facts["calibration"] | {"temperature": model.temperature}
+    if len(judge.said):
+        calibration["method"] = f"a temperature that keeps the mean confidence of {len(judge.said)} texts"
+    before, after = len(classifier.model_.vocabulary), len(model.vocabulary)
+    decision = f"Compressed to {after:,} of {before:,} n-grams; all that was held out was judged before."
+    return facts | {
+        "features": features,
+        "calibration": calibration,
+        "judgements": judge.judgements(model),
+        "decision": [*facts["decision"], decision],
+    }
 
 
 def _divide(

@@ -72,8 +72,8 @@ class Judgements:
         """
         if not facts or not facts["rows"]:
             raise InputError(
-                "no labelled row was held out when this classifier was fitted, so nothing can be promised. Fit it "
-                "with two or more labels of each class."
+                "no labelled row was held out for this classifier, so nothing can be promised. Fit it with two rows "
+                "in each of two classes; compress it with a test."
             )
         own, confidence = np.array(facts["own"]), np.array(facts["confidence"])
         return cls(facts["rows"], own, confidence, np.array(facts["right"], bool))
