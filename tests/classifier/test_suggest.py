@@ -45,6 +45,16 @@ def test_before_there_is_a_model_it_covers_every_topic():
     assert len(suggest(None, texts[:3], 10)) == 3
 
 
+@pytest.mark.parametrize("method", ["decomposition", "clusters", "margin"])
+def test_as_many_come_back_as_there_are(method, monkeypatch):
+    monkeypatch.setattr(suggest_module, "_CANDIDATES", 20)
+    random = np.random.default_rng(0)
+    latent, sure = random.normal(size=(60, 5)), random.uniform(0.5, 1.0, 60)
+    found = choose(latent, latent[:0], np.stack([sure, 1 - sure], axis=1), 50, method=method)
+    assert len(found) == len(set(found)) == 50
+    assert len(choose(latent, latent[:0], None if method != "margin" else np.stack([sure, 1 - sure], axis=1), 99)) == 60
+
+
 def test_clusters_send_the_middle_of_each():
     random = np.random.default_rng(0)
     axes = np.eye(3)

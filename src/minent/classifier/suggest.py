@@ -132,7 +132,8 @@ def choose(
     if method == "auto":
         method = "clusters" if many else "decomposition"
     doubt = np.ones(len(latent)) if probabilities is None else 1.0 - _margin(probabilities)
-    candidates = np.argsort(-doubt, kind="stable")[:_CANDIDATES]
+    order = np.argsort(-doubt, kind="stable")
+    candidates = order[:_CANDIDATES]
     picked: list[int] = []
     if method == "decomposition":
         picked = _decompose(latent, labelled, doubt, candidates, n)
@@ -140,7 +141,8 @@ def choose(
         spread = np.unique(np.linspace(0, len(latent) - 1, min(len(latent), _CANDIDATES)).astype(int))
         doubtful = probabilities is not None and not many
         picked = _middles(latent, candidates[: max(10 * n, 100)] if doubtful else spread, n, seed)
-    left = [int(row) for row in candidates if row not in set(picked)]  # few dimensions: go on by doubt alone
+    done = set(picked)
+    left = [row for row in order.tolist() if row not in done]  # few dimensions, or many texts: go on by doubt alone
     return [*picked, *left][:n]
 
 
