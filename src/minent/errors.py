@@ -64,7 +64,7 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
         >>> did_you_mean("colour", ["text", "label"])
         ''
     """
-    near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(str(name), list(choices), n=1, cutoff=0.6)
     return f" Did you mean {near[0]!r}?" if near else ""
 
 

@@ -170,9 +170,13 @@ def test_pages_forbid_what_they_do_not_need(client):
     assert f"; {SCRIPT_POLICY};" in client.get("/report").headers["content-security-policy"]
 
 
-def test_bounds_above_zero():
-    with pytest.raises(InputError, match="texts is 0"):
-        Limits(texts=0)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("texts", 0), ("texts", "9"), ("body_bytes", 1.5), ("seconds", 0), ("seconds", "30"), ("seconds", float("nan"))],
+)
+def test_bounds_above_zero(name, value):
+    with pytest.raises(InputError, match=f"{name} is {value!r}; it takes"):
+        Limits(**{name: value})
 
 
 def test_an_answer_of_boundless_length_is_refused(model_folder):

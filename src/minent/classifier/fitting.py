@@ -28,7 +28,7 @@ from minent.classifier.members import LogisticOnDense, LogisticOnTfidf, Member, 
 from minent.classifier.plan import ENCODER_SHARE, Plan, make_plan
 from minent.classifier.task import Task, read_task
 from minent.classifier.workbench import Workbench
-from minent.errors import InputError, whole
+from minent.errors import InputError, number, whole
 from minent.runtime import Reporter, silent, thread_count
 
 if TYPE_CHECKING:
@@ -139,6 +139,7 @@ def _lay_groundwork(
     )
 
 
+MOST_SECONDS = 10**9  # of a budget: its characters are to be a whole number
 DENSE_TITLE = "logistic regression on LSA and word vectors"
 PIECES = (
     ("nb_em_pieces", "naive Bayes with EM on pieces"),
@@ -241,8 +242,8 @@ def _views(work: Groundwork, task: Task) -> tuple[View, View]:
 
 
 def _check(budget_seconds: float, seed: int) -> None:
-    if isinstance(budget_seconds, bool) or not isinstance(budget_seconds, (int, float)) or not 0 < budget_seconds < 1e9:
-        raise InputError(f"budget_seconds is {budget_seconds!r}; it takes a number of seconds above 0, such as 300.")
+    if number("budget_seconds", budget_seconds, 0, ", such as 300", above=True) >= MOST_SECONDS:
+        raise InputError(f"budget_seconds is {budget_seconds!r}; it takes less than {MOST_SECONDS:,}, such as 300.")
     whole("seed", seed, 0)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from minent.errors import InputError, did_you_mean, listing
+from minent.errors import InputError, did_you_mean, listing, number, whole
 from minent.prompts.backbone import AnyBackbone
 from minent.prompts.losses import LOSSES, Weights
 from minent.prompts.reparametrize import REPARAMETRIZATIONS
@@ -23,20 +23,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "calibration": ("none", "context", "unlabeled"),
     "loss": tuple(LOSSES),
 }
-LEAST = {
-    "steps": 0,
-    "batch_size": 1,
-    "prompt_rate": 0,
-    "head_rate": 0,
-    "body_rate": 0,
-    "weight_decay": 0,
-    "dropout": 0,
-    "auxiliary": 0,
-    "r_drop": 0,
-    "adversarial": 0,
-    "max_length": 2,
-    "seed": 0,
-}
+LEAST = {"steps": 0, "batch_size": 1, "max_length": 2, "seed": 0}
+FROM_ZERO = ("prompt_rate", "head_rate", "body_rate", "weight_decay", "dropout", "auxiliary", "r_drop", "adversarial")
+OPEN = ("max_length", "head_rate", "body_rate")  # None: the backbone or the prompts say
 TEMPLATES = {"cloze": "{p*4}{mask}{p*4}{text}", "causal": "{p*4}{text}{p*4}{mask}", "pooled": "{p*8}{text}"}
 FOUND = "found"
 
@@ -74,10 +63,13 @@ class Options:
             value = getattr(self, name)
             if value not in known:
                 raise InputError(f"{name} is {value!r}; it takes one of {listing(known)}.{did_you_mean(value, known)}")
+        left_open = {name for name in OPEN if getattr(self, name) is None}
         for name, least in LEAST.items():
-            value = getattr(self, name)
-            if value is not None and not value >= least:
-                raise InputError(f"{name} is {value}; it takes a number of {least} or more.")
+            if name not in left_open:
+                whole(name, getattr(self, name), least)
+        for name in FROM_ZERO:
+            if name not in left_open:
+                number(name, getattr(self, name), 0)
         if not self.dropout < 1:
             raise InputError(f"dropout is {self.dropout}; it takes a share from 0 to below 1.")
         if self.r_drop and not self.dropout:

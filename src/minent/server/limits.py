@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from minent.errors import InputError
+from minent.errors import number, whole
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -27,7 +27,7 @@ class Limits:
         waiting_texts: Most texts of all requests that wait together; more are told to come again.
 
     Raises:
-        InputError: A bound that is not above zero.
+        InputError: `seconds` is no number above zero, or another bound no whole number above zero.
     """
 
     body_bytes: int = 10_000_000
@@ -37,9 +37,9 @@ class Limits:
     waiting_texts: int = 100_000
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not value > 0:
-                raise InputError(f"{name} is {value!r}; it takes a number above zero.")
+        number("seconds", self.seconds, 0, above=True)
+        for name in ("body_bytes", "texts", "tokenized_characters", "waiting_texts"):
+            whole(name, getattr(self, name), 1)
 
 
 class _Left(Exception):
