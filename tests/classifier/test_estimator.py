@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import minent
+from minent import artifacts
 from minent.classifier import TextClassifier
 from minent.classifier import fitting as fitting_module
-from minent.errors import FolderExistsError, InputError
+from minent.errors import ArtifactError, FolderExistsError, InputError
 from tests.classifier.corpora import draw
 
 POOL, _ = draw(150, seed=11)
@@ -229,6 +230,37 @@ def test_wrong_input_is_one_clear_line(texts, labels, message):
 def test_wrong_settings_are_refused(setting, value):
     with pytest.raises(InputError, match=f"{setting} is {value!r}"):
         TextClassifier(**{setting: value}).fit(TEXTS, LABELS)
+
+
+def _cut(found, config, path):
+    config["classes"] = ["one"]
+
+
+def _cold(found, config, path):
+    found["model"]["temperature"] = 0.0
+
+
+def _nested(found, config, path):
+    (path / "labelled.jsonl").write_text("[" * 100_000)
+
+
+def _without_words(found, config, path):
+    (path / "features.txt").unlink()
+
+
+def _without_model(found, config, path):
+    del found["model"]
+
+
+@pytest.mark.parametrize("spoil", [_cut, _cold, _nested, _without_words, _without_model])
+def test_a_signed_folder_of_nonsense_is_refused_by_name(fitted, tmp_path, spoil):
+    facts, config = {"model": {}}, {"classes": fitted.classes_.tolist(), "budget_seconds": 5}
+    with artifacts.writing(tmp_path / "m", kind="classifier", format=1, config=config, seeds={"seed": 0}) as draft:
+        facts["model"] = fitted.model_.save(draft.path)
+        spoil(facts, config, draft.path)
+        draft.facts.update(facts)
+    with pytest.raises(ArtifactError, match=str(tmp_path / "m")):
+        TextClassifier.load(tmp_path / "m")
 
 
 def test_before_fit_it_says_so():

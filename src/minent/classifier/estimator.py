@@ -322,8 +322,8 @@ class TextClassifier:
         """
         manifest = artifacts.read_manifest(folder, kind=KIND, format=FORMAT)
         facts = dict(manifest.facts)
-        try:
-            model = LinearModel.load(Path(folder), facts.pop("model"))
+        with artifacts.understood(folder):
+            model = _read_model(folder, facts.pop("model"), manifest.files)
             classes = manifest.config["classes"]
             if len(classes) != len(model.bias):
                 raise ValueError(f"{len(classes)} classes, but weights for {len(model.bias)}")
@@ -331,8 +331,6 @@ class TextClassifier:
             loaded._adopt(
                 model, classes, facts, manifest.measured, manifest.inputs, _read_examples(folder, manifest.files)
             )
-        except (KeyError, TypeError, ValueError, OSError) as error:
-            raise ArtifactError(f"{folder}: its parts do not fit together ({error}). Save it again.") from error
         return loaded
 
     # --- the conventions of scikit-learn, without importing it --------------------------------------------------------
@@ -378,6 +376,15 @@ class TextClassifier:
     def __repr__(self) -> str:
         changed = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items() if value is not None)
         return f"TextClassifier({changed})"
+
+
+def _read_model(folder: str | Path, remembered: dict[str, Any], files: Iterable[str]) -> LinearModel:
+    if unnamed := {"features.txt", "weights.safetensors"}.difference(files):
+        raise LookupError(f"the manifest names no {min(unnamed)}")
+    try:
+        return LinearModel.load(Path(folder), remembered)
+    except InputError as error:
+        raise ArtifactError(f"{folder}: {error}") from error
 
 
 def _read_examples(folder: str | Path, files: Iterable[str]) -> list[tuple[str, str]]:
