@@ -21,7 +21,12 @@ def test_every_error_is_a_minent_error() -> None:
 
 @pytest.mark.parametrize(
     ("name", "choices", "hint"),
-    [("lable", ["text", "label"], " Did you mean 'label'?"), ("zzz", ["text"], ""), ("text", [], ""), (1.5, ["text"], "")],
+    [
+        ("lable", ["text", "label"], " Did you mean 'label'?"),
+        ("zzz", ["text"], ""),
+        ("text", [], ""),
+        (1.5, ["text"], ""),
+    ],
 )
 def test_did_you_mean(name: Any, choices: list[str], hint: str) -> None:
     assert errors.did_you_mean(name, choices) == hint

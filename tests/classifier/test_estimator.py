@@ -226,7 +226,9 @@ def test_wrong_input_is_one_clear_line(texts, labels, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("setting", "value"), [("budget_seconds", 0), ("budget_seconds", "5"), ("budget_seconds", 1e12), ("seed", -1)])
+@pytest.mark.parametrize(
+    ("setting", "value"), [("budget_seconds", 0), ("budget_seconds", "5"), ("budget_seconds", 1e12), ("seed", -1)]
+)
 def test_wrong_settings_are_refused(setting, value):
     with pytest.raises(InputError, match=f"{setting} is {value!r}"):
         TextClassifier(**{setting: value}).fit(TEXTS, LABELS)

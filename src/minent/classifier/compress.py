@@ -136,7 +136,7 @@ class Judge:
         return model.score_counts(restricted(self._counts, columns, len(self._vocabulary)))
 
     def judgements(self, model: LinearModel) -> dict[str, Any] | None:
-        """What a smaller model says of labelled texts, for its promises; None without labels: it can promise nothing."""
+        """What a smaller model says of labelled texts, to promise by; None without labels: it can promise nothing."""
         if self._truth is None:
             return None
         said = np.exp(log_softmax(self.ask(model) / model.temperature))

@@ -75,29 +75,10 @@ def fit_classifier(
             [*task.pool, *task.texts], len(task.classes), plan, seed, _ours(backbone), bench, progress
         )
         work.prepare()
-        pool, gold = _views(work, task)
-        climb = Climb(
-            pool,
-            gold,
-            task.labels,
-            len(task.classes),
-            seed=seed,
-            repeats=plan.repeats,
-            bench=bench,
-            progress=progress,
-            deadline=clock + budget_seconds,
-        )
-        climb.decision += task.notes
-        hints, note = class_name_hints(
-            pool.texts, gold.texts, task.labels, task.classes, spaced=work.vocabulary.script == "spaced", seed=seed
-        )
-        climb.decision += [note] if note else []
-        neural, left_out = _neural_rungs(plan, work, task, backbone)
-        shipped = climb.run(
-            [*classical_members(pieces=work.vectors is not None, hints=hints), *neural],
-            left_out,
-        )
-        model, held_out = calibrate(climb, shipped)
+        (pool, gold), until = _views(work, task), clock + budget_seconds
+        climb = Climb(pool, gold, task.labels, len(task.classes), seed, plan.repeats, bench, progress, until)
+        members, left_out = _members(plan, work, task, climb, backbone)
+        model, held_out = calibrate(climb, climb.run(members, left_out))
         facts = describe(task, climb, model, held_out)
     seconds = {**work.seconds, **climb.seconds, "total": time.monotonic() - clock}
     measured = {
@@ -108,6 +89,19 @@ def fit_classifier(
     }
     inputs = task.digests | ({} if backbone is None else {"backbone": backbone.digest})
     return Fitted(model, task.classes, facts, measured, inputs, task.examples(), climb)
+
+
+def _members(
+    plan: Plan, work: Groundwork, task: Task, climb: Climb, backbone: AnyBackbone | None
+) -> tuple[list[Member], list[Rung]]:
+    """The rungs to climb, and those that are left out; the climb is told what was noted of the task."""
+    spaced = work.vocabulary.script == "spaced"
+    hints, note = class_name_hints(
+        climb.pool.texts, climb.gold.texts, task.labels, task.classes, spaced=spaced, seed=climb.seed
+    )
+    climb.decision += [*task.notes, *([note] if note else [])]
+    neural, left_out = _neural_rungs(plan, work, task, backbone)
+    return [*classical_members(pieces=work.vectors is not None, hints=hints), *neural], left_out
 
 
 def groundwork_for(

@@ -13,7 +13,7 @@ With many classes EM does not get far from where it starts: begun by logistic re
 of words that no label met, it gains 3.4 points on news titles (33.2 -> 36.6, on labels that were not fitted on).
 
 Source: Nigam, McCallum, Thrun & Mitchell (2000), Text classification from labeled and unlabeled documents using EM;
-the three repairs are ours.
+the four repairs are ours.
 """
 
 from __future__ import annotations
