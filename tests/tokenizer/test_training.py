@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minent import artifacts
+from minent.cluster import here
 from minent.errors import InputError
 from minent.tokenizer import TextSample, Tokenizer, TokenizerConfig, checkpoints, lexicon, train
 from minent.tokenizer.text import chunks
@@ -349,6 +350,32 @@ def test_a_sample_of_other_texts_is_not_gone_on_with(tmp_path, monkeypatch, chan
     assert train(texts, config, checkpoint=tmp_path / "state").pieces == train(texts, config).pieces
 
 
+@pytest.mark.parametrize("engine", [None, here])
+@pytest.mark.parametrize(
+    "change",
+    [lambda weights: None, lambda weights: [2.0, *weights[1:]], lambda weights: weights[::-1]],
+    ids=["none", "another first", "in another order"],
+)
+def test_a_sample_of_other_weights_is_not_gone_on_with(tmp_path, monkeypatch, change, engine):
+    monkeypatch.setattr(checkpoints, "SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(checkpoints, "_PART_TEXTS", 100)
+    texts, config = sentences(600), TokenizerConfig(vocab_size=300)
+    weights = [1.0, 3.0, 0.5] * 200
+
+    def stop(event):
+        if event.stage != "read texts" or (event.done or 0) > 20_000:
+            raise Stopped
+
+    def run(weights, **how):
+        return train(texts, config, weights=weights, checkpoint=tmp_path / "state", engine=engine, **how)
+
+    with pytest.raises(Stopped):
+        run(weights, progress=stop)
+    with pytest.raises(InputError, match="is the checkpoint of other weights"):
+        run(change(weights))
+    assert run(weights).pieces == train(texts, config, weights=weights).pieces
+
+
 def test_a_sample_is_normalised_as_the_config_says():
     sample = TextSample("nfc")
     sample.add(["so it goes"])
@@ -403,6 +430,13 @@ def test_bad_weights_are_named(weights, message):
     with pytest.raises(InputError) as caught:
         train(["one", "two"], weights=weights)
     assert message in str(caught.value)
+
+
+def test_a_sample_was_weighted_when_it_was_read():
+    sample = TextSample()
+    sample.add(["one", "two"])
+    with pytest.raises(InputError, match="weights are given beside a TextSample"):
+        train(sample, weights=[1.0, 2.0])
 
 
 def test_faithful_training_takes_no_weights():

@@ -18,7 +18,7 @@ from minent.cluster import Engine
 from minent.errors import InputError
 from minent.tokenizer.config import TokenizerConfig
 from minent.tokenizer.pruning import Draft
-from minent.tokenizer.sampling import TextSample
+from minent.tokenizer.sampling import TextSample, weight_mark
 from minent.tokenizer.text import check_iterable, join
 
 KIND, FORMAT = "tokenizer-draft", 1
@@ -46,13 +46,16 @@ class Checkpoint:
         check_iterable(texts)
         sample = self._saved_sample()
         pairs = _with_weights(texts, weights)
-        unread = sample.texts
-        for text, _ in islice(pairs, sample.texts):
-            unread -= 1
+        read = weighed = 0
+        for text, weight in islice(pairs, sample.texts):
+            weighed = (weighed + weight_mark(read, weight)) % 2**64
+            read += 1
             if not sample.holds(text):
                 raise self._of_others()
-        if unread:
+        if read != sample.texts:
             raise self._of_others()
+        if weighed != sample.weighed:
+            raise self._of_others("other weights")
         for _ in _added(sample, pairs) if engine is None else _absorbed(sample, pairs, engine):
             progress(runtime.Progress("read texts", sample.bytes, None, "bytes"))
             self._save_sample(sample)
@@ -86,10 +89,9 @@ class Checkpoint:
             folder.facts.update(steps=steps)
             folder.inputs.update(texts=sample.digest())
 
-    def _of_others(self) -> InputError:
+    def _of_others(self, what: str = "other texts or another config") -> InputError:
         return InputError(
-            f"{self._folder}: is the checkpoint of other texts or another config. Choose another folder, or remove it "
-            f"to start anew."
+            f"{self._folder}: is the checkpoint of {what}. Choose another folder, or remove it to start anew."
         )
 
     def _saved_sample(self) -> TextSample:

@@ -43,6 +43,7 @@ class TextSample:
         bytes: How many bytes they had.
         held: How many of the bytes are in the sample.
         fraction: The part of all blocks that the sample is meant to hold: 1, 1/2, 1/4, ..
+        weighed: Tells the weights of one row of texts from those of another; 0 where all are 1.
 
     Example:
         >>> one, other = TextSample(), TextSample()
@@ -56,7 +57,7 @@ class TextSample:
         if normalization not in NORMALIZATIONS:
             raise InputError(f"normalization is {normalization!r}; it takes {listing(NORMALIZATIONS)}.")
         self.normalization, self.megabytes = normalization, megabytes
-        self.texts = self.bytes = self.held = self._zeros = 0
+        self.texts = self.bytes = self.held = self.weighed = self._zeros = 0
         self._blocks: dict[int, tuple[bytes, int, float]] = {}  # by mark: the bytes, how often they came, their weight
 
     def __repr__(self) -> str:
@@ -104,8 +105,7 @@ class TextSample:
             10
         """
         place = f"texts[{self.texts}]"
-        if not (isinstance(weight, (int, float)) and 0 < weight <= 1000):
-            raise InputError(f"the weight of {place} is {weight!r}; it takes a number above 0, at most 1000.")
+        self.weighed = (self.weighed + weight_mark(self.texts, weight)) % 2**64
         for mark, data in self._marked(text, place):
             self.bytes += len(data)
             self._hold(mark, data, 1, float(weight))
@@ -163,6 +163,7 @@ class TextSample:
             1
         """
         self.texts, self.bytes = self.texts + other.texts, self.bytes + other.bytes
+        self.weighed = (self.weighed + other.weighed) % 2**64
         if other._zeros > self._zeros:
             self._thin(other._zeros)
         for mark, (data, times, weight) in other._blocks.items():
@@ -226,7 +227,8 @@ class TextSample:
             marks = np.array(sorted(self._blocks), dtype=np.uint64)
             arrays = {"bytes": data.buffer, "starts": data.starts, "marks": marks, "times": times, "weights": weights}
             artifacts.save_arrays(draft.path / "blocks.safetensors", arrays)
-            draft.facts.update(texts=self.texts, bytes=self.bytes, zeros=self._zeros)
+            facts = {"texts": self.texts, "bytes": self.bytes, "weighed": f"{self.weighed:016x}", "zeros": self._zeros}
+            draft.facts.update(facts)
 
     @classmethod
     def load(cls, folder: str | Path) -> TextSample:
@@ -251,5 +253,18 @@ class TextSample:
         )
         made.held = sum(map(len, blocks))
         made.texts, made.bytes = manifest.facts["texts"], manifest.facts["bytes"]
-        made._zeros = manifest.facts["zeros"]
+        made.weighed, made._zeros = int(manifest.facts.get("weighed", "0"), 16), manifest.facts["zeros"]
         return made
+
+
+def weight_mark(number: int, weight: float) -> int:
+    """A hash of the weight of the text of some number; the sum of the hashes tells the weights of all. 0 for weight 1.
+
+    Raises:
+        InputError: The weight is not above 0, or above 1000.
+    """
+    if not (isinstance(weight, (int, float)) and 0 < weight <= 1000):
+        raise InputError(f"the weight of texts[{number}] is {weight!r}; it takes a number above 0, at most 1000.")
+    if weight == 1:
+        return 0
+    return int.from_bytes(hashlib.blake2b(f"{number} {float(weight)!r}".encode(), digest_size=8).digest())

@@ -39,10 +39,11 @@ def train(
         texts: Any iterable of str, an iterator too; or a `TextSample`, which may be the sum of several.
         config: What is wanted; None takes the defaults.
         weights: How much each text counts, a number above 0 for each; None counts all alike. A source that matters
-            more, or has little text, gets more of the vocabulary by a larger weight.
+            more, or has little text, gets more of the vocabulary by a larger weight. The texts of a `TextSample` have
+            theirs already.
         checkpoint: A folder that keeps the state of the run, so that a run that was stopped goes on where it was when
-            it is called again with the same texts and config. What it holds is taken up, and it is left there at the
-            end.
+            it is called again with the same texts, weights and config. What it holds is taken up, and it is left there
+            at the end.
         progress: Told what is being done.
         engine: What reads and counts the texts, see `minent.cluster.engine`; None does it here. The tokenizer is the
             same, to the bit.
@@ -54,7 +55,7 @@ def train(
 
     Raises:
         InputError: No character in the texts, a value that is no str, or a lone surrogate; its place is named. Or a
-            checkpoint of other texts or another config.
+            checkpoint of other texts, other weights or another config.
 
     Source:
         The default: frequent substrings, fewest pieces, pruned by their loss in context; docs/tokenizer.md.
@@ -99,6 +100,8 @@ def _fit(
     """The tokenizers of falling sizes."""
     if isinstance(texts, TextSample):
         sample = texts
+        if weights is not None:
+            raise InputError("weights are given beside a TextSample, whose texts have theirs; give them to its add.")
         if sample.normalization != config.normalization:
             raise InputError(
                 f"the normalization of the sample is {sample.normalization!r} and that of the config "
