@@ -113,6 +113,11 @@ def test_samples_of_unlike_making_are_not_added():
 
     with pytest.raises(InputError, match="megabytes 1 and 2"):
         sampling.TextSample(megabytes=1) + sampling.TextSample(megabytes=2)
+    with pytest.raises(InputError, match="normalization 'none' and 'nfc'"):
+        sampling.TextSample().absorb(sampling.TextSample("nfc"))
+    for megabytes in (0, -1, 1.5, "1"):
+        with pytest.raises(InputError, match=r"megabytes is .*; it takes a whole number, 1 or more"):
+            sampling.TextSample(megabytes=megabytes)
 
 
 @given(st.lists(st.text("ab\n猫", max_size=30), max_size=5), st.integers(0, 9))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from minent import artifacts
-from minent.errors import ArtifactError, ChangedFileError, FolderExistsError
+from minent.errors import ArtifactError, ChangedFileError, FolderExistsError, InputError
 from minent.tokenizer import Tokenizer, TokenizerConfig, train
 from tests.tokenizer.reference import sentences
 
@@ -54,6 +55,18 @@ def test_folders_of_format_1_are_read(made, tmp_path):
         )
         draft.facts.update(normalization="none")
     assert Tokenizer.load(tmp_path / "old").encode_batch(LINES) == plain.encode_batch(LINES)
+
+
+@pytest.mark.parametrize("normalization", ["NFC", "nfkc", None])
+def test_another_normalization_is_refused(folder, made, tmp_path, normalization):
+    with pytest.raises(InputError, match=r"normalization is .*; it takes 'none', 'nfc'"):
+        Tokenizer(made.pieces, made.counts, made.scores, normalization=normalization)
+    manifest = artifacts.read_manifest(folder)
+    with artifacts.writing(tmp_path / "changed", kind="tokenizer", format=2, config=manifest.config) as draft:
+        shutil.copy(folder / "pieces.safetensors", draft.path)
+        draft.facts.update(manifest.facts | {"normalization": normalization})
+    with pytest.raises(ChangedFileError, match="its normalization is not known here"):
+        Tokenizer.load(tmp_path / "changed")
 
 
 def rewritten(folder: Path, to: Path, change) -> Path:

@@ -14,6 +14,12 @@ NORMALIZATIONS = ("none", "nfc")
 OBJECTIVES = ("fewest", "mixed", "likelihood")
 
 
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Refuse a word that is none of the choices."""
+    if value not in choices:
+        raise InputError(f"{name} is {value!r}; it takes {listing(choices)}.{did_you_mean(str(value), choices)}")
+
+
 @dataclass(frozen=True)
 class TokenizerConfig:
     """How a tokenizer is learnt. Nothing here is random: equal texts and config give an equal tokenizer.
@@ -79,10 +85,7 @@ class TokenizerConfig:
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         for name, choices in (("normalization", NORMALIZATIONS), ("objective", OBJECTIVES)):
-            value = getattr(self, name)
-            if value not in choices:
-                hint = did_you_mean(str(value), choices)
-                raise InputError(f"{name} is {value!r}; it takes {listing(choices)}.{hint}")
+            check_choice(name, getattr(self, name), choices)
         self._check_numbers()
         self._check_texts()
         if self.faithful:

@@ -13,7 +13,7 @@ from minent.errors import InputError
 from minent.tokenizer import automaton as automata
 from minent.tokenizer import saved
 from minent.tokenizer.analysis import Analysis
-from minent.tokenizer.config import SPECIALS, TokenizerConfig
+from minent.tokenizer.config import NORMALIZATIONS, SPECIALS, TokenizerConfig, check_choice
 from minent.tokenizer.decoding import Decoding
 from minent.tokenizer.pieces import Pieces, check_specials
 
@@ -35,6 +35,10 @@ class Tokenizer(Analysis, Decoding):
         facts: What a report may tell of its training.
         inputs: Digests of what it was trained on.
         specials: Special tokens: strings with an id of their own behind the pieces, see `encode`.
+
+    Raises:
+        InputError: Not one count and one score for each piece, a score that is not finite, another normalization, or a
+            special token that is empty or repeated.
 
     Attributes:
         pieces: See Args.
@@ -73,6 +77,7 @@ class Tokenizer(Analysis, Decoding):
         inputs: Mapping[str, str] | None = None,
         specials: Sequence[str] = (),
     ) -> None:
+        check_choice("normalization", normalization, NORMALIZATIONS)
         known = Pieces(pieces, check_specials(specials))
         counts, scores = _frozen(counts, np.int64), _frozen(scores, np.float64)
         _check_numbers(len(pieces), counts, scores)

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from minent import artifacts
-from minent.errors import InputError, listing
-from minent.tokenizer.config import NORMALIZATIONS
+from minent.errors import InputError, whole
+from minent.tokenizer.config import NORMALIZATIONS, check_choice
 from minent.tokenizer.text import Blocks, check_iterable, normalize, to_utf8
 from minent.tokenizer.text import blocks as text_blocks
 
@@ -34,7 +34,7 @@ class TextSample:
         megabytes: Most text to hold. Beyond it every other block goes, by its hash, as often as needed.
 
     Raises:
-        InputError: Another normalization.
+        InputError: Another normalization, or megabytes that are no whole number from 1.
 
     Attributes:
         normalization: See Args.
@@ -54,9 +54,8 @@ class TextSample:
     """
 
     def __init__(self, normalization: str = "none", megabytes: int = 128) -> None:
-        if normalization not in NORMALIZATIONS:
-            raise InputError(f"normalization is {normalization!r}; it takes {listing(NORMALIZATIONS)}.")
-        self.normalization, self.megabytes = normalization, megabytes
+        check_choice("normalization", normalization, NORMALIZATIONS)
+        self.normalization, self.megabytes = normalization, whole("megabytes", megabytes, 1)
         self.texts = self.bytes = self.held = self.weighed = self._zeros = 0
         self._blocks: dict[int, tuple[bytes, int, float]] = {}  # by mark: the bytes, how often they came, their weight
 
@@ -139,11 +138,6 @@ class TextSample:
 
     def __add__(self, other: TextSample) -> TextSample:
         """The sample of both texts together."""
-        if (self.normalization, self.megabytes) != (other.normalization, other.megabytes):
-            raise InputError(
-                f"the samples differ: normalization {self.normalization!r} and {other.normalization!r}, megabytes "
-                f"{self.megabytes} and {other.megabytes}. Make both with the same config."
-            )
         both = TextSample(self.normalization, self.megabytes)
         both.absorb(self)
         both.absorb(other)
@@ -155,6 +149,9 @@ class TextSample:
         Args:
             other: It stays as it is.
 
+        Raises:
+            InputError: It was made with another config.
+
         Example:
             >>> sample, other = TextSample(), TextSample()
             >>> other.add(["so it goes"])
@@ -162,6 +159,11 @@ class TextSample:
             >>> sample.texts
             1
         """
+        if (self.normalization, self.megabytes) != (other.normalization, other.megabytes):
+            raise InputError(
+                f"the samples differ: normalization {self.normalization!r} and {other.normalization!r}, megabytes "
+                f"{self.megabytes} and {other.megabytes}. Make both with the same config."
+            )
         self.texts, self.bytes = self.texts + other.texts, self.bytes + other.bytes
         self.weighed = (self.weighed + other.weighed) % 2**64
         if other._zeros > self._zeros:

@@ -17,7 +17,7 @@ import numpy as np
 from minent import artifacts
 from minent.errors import ArtifactError, ChangedFileError
 from minent.tokenizer import automaton as automata
-from minent.tokenizer.config import SPECIALS, TokenizerConfig
+from minent.tokenizer.config import NORMALIZATIONS, SPECIALS, TokenizerConfig
 from minent.tokenizer.pieces import Pieces, check_specials
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def read(folder: str | Path) -> dict[str, Any]:
     path = Path(folder) / _FILE
     try:
         specials = check_specials(manifest.facts.get("specials", ()))
+        _require(manifest.facts["normalization"] in NORMALIZATIONS, "its normalization is not known here")
         arrays = _mapped(path)
         state = {
             "counts": automata.read_only(arrays["counts"]),
