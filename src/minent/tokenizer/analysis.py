@@ -126,7 +126,7 @@ class Analysis(Encoding):
         """Cut a text so that it takes at most so many ids.
 
         Args:
-            text: Any text. Of a long one only the beginning is read.
+            text: Any text. All of it is checked and normalised; of a long one only the beginning is segmented.
             max_tokens: How many ids there may be, from 0.
 
         Returns:
