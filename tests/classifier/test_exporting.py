@@ -36,8 +36,9 @@ def model_of(script: str, kind: str, classes: int = 3) -> TextClassifier:
     model = LinearModel(
         vocabulary, RowTransform(kind, idf, 4.0), weights.astype(np.float32), np.arange(classes, dtype=np.float32), 0.7
     )
+    facts = {"features": {}, "calibration": {}, "decision": []}
     made = TextClassifier()
-    made._adopt(model, [f"label {place}" for place in range(classes)], {}, {}, {}, [(text, "") for text in SPACED])
+    made._adopt(model, [f"label {place}" for place in range(classes)], facts, {}, {}, [(text, "") for text in SPACED])
     return made
 
 
