@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import re
 
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 
 import minent
 from minent.errors import InputError
-from minent.tokenizer import Tokenizer, TokenizerConfig, train
+from minent.tokenizer import Tokenizer, TokenizerConfig, encoding, train
+from minent.tokenizer.encoding import Encoding
+from minent.tokenizer.text import slabs
 from tests.tokenizer.reference import sentences
 
 SPECIALS = ("<s>", "<s>>", "<|é|>", "[MASK]")
@@ -77,6 +80,38 @@ def test_others_are_an_error_or_text(plain, made, parts):
             made.encode_batch(["a", text])
     if "[MASK]" not in text:
         assert made.encode(text, disallowed_special={"[MASK]"}) == plain.encode(text)
+
+
+@given(texts=st.lists(PARTS.map("".join), max_size=9), allowed=st.sets(st.sampled_from(SPECIALS)))
+def test_many_texts_are_taken_in_slabs_by_characters_where_that_pays(plain, made, texts, allowed):
+    """As texts without special tokens are: an iterator is not held whole, nor is anything searched by bytes alone."""
+    taken, whole = [], Encoding._slab
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoding, "_SLAB", 7)
+        patch.setattr(encoding, "_LONG", 1)
+        patch.setattr(encoding, "_WIDE", 0.0)
+        patch.setattr(encoding, "_WORTH", 0)
+        patch.setattr(encoding, "thread_count", lambda: 1)
+        patch.setattr(Encoding, "_slab", lambda self, some, *more: (taken.append(some), whole(self, some, *more))[1])
+        ids, starts = made.encode_arrays(iter(texts), allowed_special=allowed, disallowed_special=())
+    rows = [ids[a:b].tolist() for a, b in itertools.pairwise(starts)]
+    assert rows == [expected(plain, made, text, tuple(sorted(allowed))) for text in texts]
+    assert ids.dtype == np.int32
+    assert starts.dtype == np.int64
+    assert len(taken) == len(list(slabs(texts, 7)))
+
+
+def test_the_text_and_the_place_of_half_a_character_are_named_in_any_slab(made, monkeypatch):
+    monkeypatch.setattr(encoding, "_SLAB", 7)
+    texts = ["the cat <s>", "sat", "a<s>", "on <s>the \ud800"]
+    for threads in (1, 3):
+        monkeypatch.setattr(encoding, "thread_count", lambda threads=threads: threads)
+        with pytest.raises(InputError, match=re.escape("texts[3][10] is U+D800")):
+            made.encode_arrays(texts, allowed_special="all")
+        with pytest.raises(InputError, match=re.escape("texts[3][3] begins the special token")):
+            made.encode_arrays(["the cat", "sat", "a", "on <s>the"])
+        with pytest.raises(InputError, match=re.escape("texts[4] is int")):
+            made.encode_arrays([*texts[:3], "a<s>", 7], allowed_special="all")
 
 
 def test_ids_and_pieces(plain, made, tmp_path):

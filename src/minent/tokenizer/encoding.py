@@ -236,11 +236,12 @@ class Encoding:
         self, texts: Iterable[str], allowed: Special, disallowed: Special, place: str
     ) -> tuple[np.ndarray, np.ndarray]:
         rule = special_tokens.rule(self.specials, allowed, disallowed)
-        if rule is not None:
-            return self._with_specials(list(texts), rule, place)
         parts, first = [], 0
         for slab in slabs(texts, _SLAB if thread_count() == 1 else 16 * _SLAB):
-            parts.append(self._slab(slab, place, first))
+            if rule is not None and special_tokens.are_in(slab, rule):
+                parts.append(self._with_specials(slab, rule, place, first))
+            else:
+                parts.append(self._slab(slab, place, first))
             first += len(slab)
         if len(parts) == 1:
             return parts[0]
@@ -293,36 +294,25 @@ class Encoding:
             return plain.segment_rows(rows, self._links)
         return segmentation.segment(rows, self._automaton)
 
-    def _with_specials(self, texts: list[str], rule: special_tokens.Rule, place: str) -> tuple[np.ndarray, np.ndarray]:
-        """Encode texts in which special tokens may stand: what lies between them, all at once."""
-        places = [place.format(i) for i in range(len(texts))]
+    def _with_specials(
+        self, texts: list[str], rule: special_tokens.Rule, place: str, first: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Encode texts in which special tokens stand: what lies between them all at once, as any other texts."""
+        places = [place.format(i) for i in range(first, first + len(texts))]
         split = [special_tokens.split(normalize(text, "none", here), rule, here) for text, here in zip(texts, places)]
-        data = []
-        for parts, here in zip(split, places):
-            at = 0
-            for number, part in enumerate(parts):
-                if number % 2 == 0:
-                    data.append(self._part_to_utf8(part, here, at))
-                at += len(part)
-        ids, ends = self._rows(join(data))
-        rows: list[np.ndarray] = []
-        sizes, row = [0], 0
-        for parts in split:
-            for number, part in enumerate(parts):
-                if number % 2:
-                    rows.append(np.array([self._special_id(part)], dtype=np.int32))
-                else:
-                    rows.append(ids[ends[row] : ends[row + 1]])
-                    row += 1
-            sizes.append(sum(map(len, rows[-len(parts) :])))
-        return np.concatenate([*rows, np.empty(0, dtype=np.int32)]), np.cumsum(sizes)
-
-    def _part_to_utf8(self, part: str, place: str, at: int) -> bytes:
+        between = [part for parts in split for part in parts[::2]]
         try:
-            return to_utf8(normalize(part, self.normalization, place), place)
+            ids, ends = self._slab(between, place, first)
         except InputError:
-            to_utf8(" " * at + part, place)  # names the position in the whole text
+            for text, here in zip(texts, places):
+                to_utf8(text, here)  # names the text that a part stands in, and the position in all of it
             raise
+        known = {special: self._special_id(special) for special in self.specials}
+        named = np.array([known[part] for parts in split for part in parts[1::2]], dtype=np.int32)
+        counts = np.array([len(parts) // 2 for parts in split], dtype=np.int64)
+        last = np.cumsum(counts + 1) - 1  # behind the last part of each text stands no special token
+        ids = np.insert(ids, np.delete(ends[1:], last), named)
+        return ids, np.append(0, ends[last + 1] + np.cumsum(counts))
 
     def _special_id(self, special: str) -> int:
         return len(self._pieces) - len(self.specials) + self.specials.index(special)

@@ -19,6 +19,7 @@ class Rule(NamedTuple):
 
     allowed: re.Pattern[str] | None  # what becomes an id; None for nothing
     refused: re.Pattern[str] | None  # what is an error
+    begins: frozenset[str]  # the first characters of both: where none of them stands, nothing need be looked for
 
 
 def rule(specials: tuple[str, ...], allowed: Collection[str] | str, disallowed: Collection[str] | str) -> Rule | None:
@@ -30,7 +31,20 @@ def rule(specials: tuple[str, ...], allowed: Collection[str] | str, disallowed: 
     allowing = _names("allowed_special", allowed, specials)
     refusing = set(specials) - allowing if disallowed == "all" else _names("disallowed_special", disallowed, specials)
     refusing -= allowing
-    return Rule(pattern(allowing), pattern(refusing)) if allowing or refusing else None
+    if not (allowing or refusing):
+        return None
+    return Rule(pattern(allowing), pattern(refusing), frozenset(string[0] for string in allowing | refusing))
+
+
+def are_in(texts: list[str], rule: Rule) -> bool:
+    """Whether one of the texts may hold a special token: False is certain, and found faster than by `split`."""
+    try:
+        joined = "".join(texts)
+    except TypeError:
+        return True  # what is no text is named by who goes through the texts
+    if not any(begin in joined for begin in rule.begins):
+        return False
+    return any(pattern.search(joined) for pattern in (rule.allowed, rule.refused) if pattern)
 
 
 def pattern(strings: Collection[str]) -> re.Pattern[str] | None:
@@ -59,7 +73,7 @@ def split(text: str, rule: Rule, place: str = "text") -> list[str]:
         InputError: A special token that is refused; its position is named.
 
     Example:
-        >>> split("a<s>b", Rule(pattern(["<s>"]), None))
+        >>> split("a<s>b", Rule(pattern(["<s>"]), None, frozenset("<")))
         ['a', '<s>', 'b']
     """
     parts, begin = [], 0
