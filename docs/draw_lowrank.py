@@ -47,8 +47,9 @@ def place(rank: float, ratio: float) -> str:
     return f"{x:.1f},{y:.1f}"
 
 
-def svg(found: dict[str, list[float]]) -> str:
+def draw() -> str:
     """The picture as text."""
+    found = curves()
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"'
         ' font-family="sans-serif" font-size="13">',
@@ -75,4 +76,4 @@ def svg(found: dict[str, list[float]]) -> str:
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("lowrank.svg").write_text(svg(curves()), encoding="utf-8")
+    Path(__file__).with_name("lowrank.svg").write_text(draw(), encoding="utf-8")

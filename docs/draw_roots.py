@@ -35,7 +35,7 @@ def place(step: int, digits: float) -> str:
     return f"{x:.1f},{y:.1f}"
 
 
-def main() -> str:
+def draw() -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif"'
         ' font-size="12">',
@@ -70,5 +70,5 @@ def main() -> str:
 if __name__ == "__main__":
     target = Path(__file__).parent / "roots.svg"
     target.parent.mkdir(exist_ok=True)
-    target.write_text(main(), encoding="utf-8")
+    target.write_text(draw(), encoding="utf-8")
     print(target)

@@ -1,4 +1,6 @@
-"""Run a page of the documentation as its reader would: every block in its order, in one folder.
+"""Run a page of the documentation as its reader would, and draw its picture as its script does.
+
+`Reader.follow` takes every block of a page in its order, in one folder:
 
 - a `console` block: what stands behind `$ ` is run; the lines below it are what it prints (`...` stands for anything);
 - a `python` block: an example with `>>>` is compared as doctest does; without, it is run as it stands;
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import doctest
 import re
+import runpy
 import shlex
 import signal
 import socket
@@ -23,11 +26,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tests.cli.terminal import run
 
+DOCS = Path(__file__).parent.parent / "docs"
 FENCE = re.compile(r"^(`{3,})([\w-]*)([^\n]*)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 TITLE = re.compile(r'title="([^"]*)"')
 FILE_NAME = re.compile(r"[\w-]+\.\w+")
+COORDINATE = re.compile(r"-?\d+(?:\.\d+)?")
 NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?%?(e[-+]?\d+)?")
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 PORT = "8765"  # the one that the pages name; another is taken here, since that one may be in use
@@ -153,6 +160,26 @@ def _assert_alike(command: str, expected: str, found: str, *, numbers: bool) -> 
         expected, found = NUMBER.sub("#", expected), NUMBER.sub("#", found)
     same = doctest.OutputChecker().check_output(expected + "\n", found, OPTIONS)
     assert same, f"$ {command}\n--- the page says\n{expected}\n--- it printed\n{found}"
+
+
+def examples_run(name: str) -> int:
+    """Run all examples of a page that stand as in a doctest; return how many there were."""
+    result = doctest.testfile(str(DOCS / name), module_relative=False, optionflags=OPTIONS)
+    assert not result.failed
+    return result.attempted
+
+
+def assert_drawn(name: str, *, within: float = 1.0) -> None:
+    """Compare `docs/NAME.svg` with what `draw` of `docs/draw_NAME.py` returns.
+
+    All that is no number is the same, and each number is within so many pixels or grades of colour: the last digits are
+    the processor's.
+    """
+    drawn = runpy.run_path(str(DOCS / f"draw_{name}.py"))["draw"]()
+    kept = (DOCS / f"{name}.svg").read_text(encoding="utf-8")
+    assert COORDINATE.sub("", drawn) == COORDINATE.sub("", kept)
+    seen, wanted = ([float(found) for found in COORDINATE.findall(text)] for text in (drawn, kept))
+    np.testing.assert_allclose(seen, wanted, rtol=0, atol=within)
 
 
 @contextmanager

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import doctest
-import runpy
-from pathlib import Path
-
-DOCS = Path(__file__).parents[2] / "docs"
+from tests import pages
 
 
 def test_the_examples_of_the_page_run():
-    options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-    failures, tests = doctest.testfile(str(DOCS / "simplex.md"), module_relative=False, optionflags=options)
-    assert tests > 20
-    assert failures == 0
+    assert pages.examples_run("simplex.md") > 20
 
 
 def test_the_picture_is_what_the_script_draws():
-    drawn = runpy.run_path(str(DOCS / "draw_simplex.py"))["draw"]()
-    assert drawn == (DOCS / "simplex.svg").read_text(encoding="utf-8")
+    pages.assert_drawn("simplex")
