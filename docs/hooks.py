@@ -8,6 +8,7 @@ from typing import Any
 
 from latex2mathml.converter import convert
 
+_FUNCTION = re.compile(r"(<mi>(?:log|ln|exp)</mi>)(?=<mi>)")
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 
 
@@ -17,4 +18,5 @@ def on_page_content(content: str, **context: Any) -> str:
 
 
 def _mathml(latex: str, stands_alone: bool) -> str:
-    return convert(html.unescape(latex).strip(), display="block" if stands_alone else "inline")
+    formula = convert(html.unescape(latex).strip(), display="block" if stands_alone else "inline")
+    return _FUNCTION.sub(r'\1<mspace width="0.17em"/>', formula)  # "log p" and not "logp"
