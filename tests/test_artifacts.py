@@ -181,6 +181,60 @@ def test_a_link_to_a_folder_stays_a_link(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
 
 
+def test_what_is_refused_early_is_what_writing_refuses(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "real")  # nothing is there yet
+    artifacts.refuse_taken(tmp_path / "link")
+    save(tmp_path / "link")
+    for refuse in (artifacts.refuse_taken, save):
+        with pytest.raises(FolderExistsError, match="real: the folder exists"):
+            refuse(tmp_path / "link")
+    (tmp_path / "round").symlink_to(tmp_path / "round")
+    for refuse in (artifacts.refuse_taken, save):
+        with pytest.raises(FolderExistsError, match="in the way"):
+            refuse(tmp_path / "round")
+
+
+def test_seeds_of_any_integer_type_are_saved(tmp_path: Path) -> None:
+    with artifacts.writing(tmp_path / "note", kind="note", format=1, seeds={"all": np.int64(3)}):
+        pass
+    assert artifacts.read_manifest(tmp_path / "note").seeds == {"all": 3}
+
+
+def test_a_file_that_the_manifest_does_not_name_is_not_read(tmp_path: Path) -> None:
+    save(tmp_path / "note")
+    (tmp_path / "note" / "beside.txt").write_text("from elsewhere")
+    manifest = artifacts.read_manifest(tmp_path / "note")
+    assert manifest.file(tmp_path / "note", "inner/text.txt").read_text() == "hello"
+    with pytest.raises(ArtifactError, match=r"manifest.json: names no 'beside.txt'"):
+        manifest.file(tmp_path / "note", "beside.txt")
+
+
+def test_an_error_of_what_fills_a_file_stays_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="missing"), artifacts.writing_file(tmp_path / "page") as file:
+        file.write((tmp_path / "missing").read_bytes())
+    with pytest.raises(TimeoutError), artifacts.writing_file(tmp_path / "page"):
+        raise TimeoutError
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("size", [1, 1_000_000])
+def test_a_disk_that_fills_under_a_file_names_the_file(tmp_path: Path, monkeypatch, size: int) -> None:
+    monkeypatch.setattr(Path, "with_name", lambda _, __: Path("/dev/full"))
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+    with pytest.raises(ArtifactError, match=r"page: cannot be written \(No space left"):
+        artifacts.write_whole(tmp_path / "page", b"a" * size)
+
+
+def test_the_bytes_of_a_file_reach_the_disk_before_its_name(tmp_path: Path, monkeypatch) -> None:
+    done = []
+    replace, fsync = Path.replace, os.fsync
+    monkeypatch.setattr(Path, "replace", lambda *given: (done.append("name"), replace(*given)))
+    monkeypatch.setattr(os, "fsync", lambda handle: (done.append(os.fstat(handle).st_size), fsync(handle)))
+    artifacts.write_whole(tmp_path / "page", b"12345")
+    assert done == [5, "name"]
+
+
 def test_a_single_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     artifacts.write_whole(tmp_path / "page", b"old")
     (tmp_path / "folder").mkdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -42,19 +43,45 @@ def write_whole(path: Path, content: bytes) -> None:
 def writing_file(path: Path) -> Iterator[BinaryIO]:
     """Write one file in parts, as `write_whole` writes it at once; what fails leaves the old file.
 
+    An error of the block itself, such as of a file that it reads, stays what it is.
+
     Raises:
         ArtifactError: The disk is full, or the place cannot be written.
     """
     beside = path.with_name(f".{path.name}.writing-{os.getpid()}")
     try:
-        with beside.open("wb") as file:
+        with _writes(path):
+            raw = _Written(beside, "wb")
+        raw.path = path
+        with io.BufferedWriter(raw) as file:
             yield file
-        beside.replace(path)
-    except OSError as error:
-        raise ArtifactError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from error
+            file.flush()
+            with _writes(path):
+                os.fsync(raw.fileno())  # the bytes first, then the name: after a power cut no empty file bears it
+        with _writes(path):
+            beside.replace(path)
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writes(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from error
+
+
+class _Written(io.FileIO):
+    """A file that names the place it is for when it cannot be written."""
+
+    path: Path
+
+    def write(self, data: Any) -> int:
+        """Write some bytes."""
+        with _writes(self.path):
+            return super().write(data)
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:

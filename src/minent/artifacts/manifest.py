@@ -43,6 +43,19 @@ class Manifest:
     measured: dict[str, Any] = field(default_factory=dict)
     digest: str = ""
 
+    def file(self, folder: str | Path, name: str) -> Path:
+        """Return the path of a file in the folder, which was verified since the manifest names it.
+
+        Raises:
+            ArtifactError: The manifest does not name it, so nobody knows what it holds, if it is there.
+        """
+        if name not in self.files:
+            raise ArtifactError(
+                f"{Path(folder) / MANIFEST}: names no {name!r}, without which kind {self.kind!r} cannot be read. Copy "
+                f"the whole folder, or save the artifact again."
+            )
+        return Path(folder) / name
+
 
 def read_manifest(folder: str | Path, *, kind: str | None = None, format: int | None = None) -> Manifest:
     """Read and verify the manifest of a saved folder, and every file that it names.

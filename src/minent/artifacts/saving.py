@@ -58,7 +58,7 @@ def writing(
         FolderExistsError: The target is taken and `overwrite` is off, or it holds no artifact and is not empty.
         ArtifactError: The disk is full, or the place cannot be written.
     """
-    target = Path(folder).resolve() if Path(folder).is_symlink() else Path(folder)
+    target = _behind_link(Path(folder))
     _refuse_taken(target, overwrite)
     beside = target.parent / f".{target.name}.writing-{os.getpid()}"
     try:
@@ -85,7 +85,12 @@ def refuse_taken(folder: str | Path, *, overwrite: bool = False) -> None:
     Raises:
         FolderExistsError: See `writing`.
     """
-    _refuse_taken(Path(folder), overwrite)
+    _refuse_taken(_behind_link(Path(folder)), overwrite)
+
+
+def _behind_link(folder: Path) -> Path:
+    """Where a link leads, though nothing may be there yet: it is that which is written, and the link stays."""
+    return Path(os.path.realpath(folder)) if folder.is_symlink() else folder
 
 
 def _refuse_taken(target: Path, overwrite: bool) -> None:
@@ -179,7 +184,7 @@ def _write_manifest(draft: Draft, kind: str, format: int, config: Any, seeds: Ma
         "format": format,
         "version": __version__,
         "config": plain(config or {}),
-        "seeds": dict(seeds),
+        "seeds": plain(seeds),
         "inputs": dict(draft.inputs),
         "files": _describe_files(draft.path),
         "facts": plain(draft.facts),
