@@ -7,7 +7,6 @@ crash while saving leaves no half folder.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from minent.errors import (
     NewerFormatError,
     WrongKindError,
 )
+from tests.folders import resign, rewrite
 
 GOOD = [
     "a fine film, warm and funny",
@@ -181,13 +181,6 @@ def test_a_newer_format_is_refused_by_name(stage: Stage, saved: Path) -> None:
         stage.load(saved)
 
 
-def rewrite(folder: Path, **changes: object) -> None:
-    path = folder / artifacts.MANIFEST
-    content = json.loads(path.read_text(encoding="utf-8")) | changes
-    body = {name: value for name, value in content.items() if name not in ("measured", "digest")}
-    path.write_text(json.dumps(content | {"digest": artifacts.digest_of(body)}), encoding="utf-8")
-
-
 def test_a_changed_or_missing_file_is_refused_by_name(stage: Stage, saved: Path) -> None:
     name = next(iter(artifacts.read_manifest(saved).files))
     content = (saved / name).read_bytes()
@@ -197,6 +190,33 @@ def test_a_changed_or_missing_file_is_refused_by_name(stage: Stage, saved: Path)
     (saved / name).unlink()
     with pytest.raises(ChangedFileError, match="missing"):
         stage.load(saved)
+
+
+def test_files_that_the_manifest_does_not_name_are_not_read(stage: Stage, saved: Path) -> None:
+    for name in artifacts.read_manifest(saved).files:
+        if name.endswith(".safetensors"):
+            files = artifacts.read_manifest(saved).files
+            rewrite(saved, files={other: told for other, told in files.items() if other != name})
+            with pytest.raises(ArtifactError, match=f"names no '{name}'"):
+                stage.load(saved)
+            rewrite(saved, files=files)
+    stage.load(saved)
+
+
+def test_signed_arrays_that_do_not_fit_each_other_are_one_clear_error(stage: Stage, saved: Path) -> None:
+    """Every array of every file in turn: one row too few, and one axis too many."""
+    for path in sorted(saved.glob("*.safetensors")):
+        arrays = artifacts.load_arrays(path)
+        for name, array in arrays.items():
+            free = name in ("prompts", "deep")  # as many prompts as there are: a shorter table is one too
+            for other in [array[None], *([] if free else [array[:-1]])]:
+                artifacts.save_arrays(path, {**arrays, name: other})
+                resign(saved)
+                with pytest.raises(ArtifactError, match=saved.name):
+                    pytest.fail(f"{path.name}: {name} of shape {other.shape} was taken for {stage.load(saved)}")
+        artifacts.save_arrays(path, arrays)
+    resign(saved)
+    stage.load(saved)
 
 
 def test_nothing_is_pickled(saved: Path) -> None:

@@ -24,6 +24,7 @@ from minent import errors
 from minent.capsules import SoftKMeans, clustering
 from minent.capsules.annealing import lower
 from tests.capsules import reference
+from tests.folders import rewrite
 
 
 def blobs(seed: int, rows: int = 60, features: int = 3, clusters: int = 4) -> np.ndarray:
@@ -286,6 +287,18 @@ def test_save_and_load(tmp_path, sharpness):
     assert np.array_equal(loaded.predict_proba(points), model.predict_proba(points))
     loaded.partial_fit(points[:9])
     assert np.array_equal(loaded.cluster_centers_, model.partial_fit(points[:9]).cluster_centers_)
+
+
+def test_any_integer_is_a_seed_that_is_saved(tmp_path):
+    SoftKMeans(2, seed=np.int64(3)).fit(blobs(2)).save(tmp_path / "one")
+    assert minent.load(tmp_path / "one").seed == 3
+
+
+def test_a_folder_of_the_first_format_says_so(tmp_path):
+    SoftKMeans(2).fit(blobs(2)).save(tmp_path / "one")
+    rewrite(tmp_path / "one", format=1)
+    with pytest.raises(errors.ArtifactError, match=r"one: was written by minent .* in an older form. Fit it again."):
+        SoftKMeans.load(tmp_path / "one")
 
 
 @pytest.mark.parametrize(

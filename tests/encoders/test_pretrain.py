@@ -11,12 +11,15 @@ import pytest
 import torch
 
 import minent
-from minent.encoders import MIXERS, EncoderConfig, PretrainConfig, PretrainedEncoder, hardware, pretrain
+from minent.encoders import MIXERS, Encoder, EncoderConfig, PretrainConfig, PretrainedEncoder, hardware, pretrain
 from minent.encoders.plan import planned_steps
+from minent.encoders.pooling import Pooling
 from minent.encoders.pretrain import WHOLE, held_out
 from minent.encoders.training import Run
-from minent.errors import InputError
+from minent.errors import ArtifactError, InputError
 from minent.runtime import Progress
+from tests.encoders.forms import FORMS, SMALL
+from tests.folders import resign, rewrite
 
 SHAPE = EncoderConfig(vocab_size=40, dim=16, layers=2, max_length=32, heads=2)
 SHORT = PretrainConfig(steps=6, batch_size=4, checkpoint_seconds=0)
@@ -347,6 +350,52 @@ def test_load_gives_what_save_had(tmp_path: Path) -> None:
     assert np.array_equal(loaded.embed(*texts()), trained.embed(*texts()))
     first, second = (minent.artifacts.read_manifest(tmp_path / name) for name in ("first", "second"))
     assert first.digest == second.digest
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_saved_and_loaded(tmp_path: Path, form: str) -> None:
+    shape = EncoderConfig(**SMALL, **FORMS[form])
+    pooling = Pooling(np.ones(50, np.float32), np.zeros(16, np.float32), np.zeros(16, np.float32))
+    made = PretrainedEncoder(Encoder(shape), pooling, SHORT, {})
+    made.save(tmp_path / "form")
+    assert PretrainedEncoder.load(tmp_path / "form").digest == made.digest
+
+
+@pytest.mark.parametrize(
+    ("lie", "message"),
+    [
+        ({"vocab_size": 10**7}, r"embedding.weight has the shape \(57, 16\), but this config wants \(10000017, 16\)"),
+        ({"layers": 10**9}, "1000000000 layers, but 26 arrays"),
+        ({"layers": 3}, r"blocks.2.*has the shape None"),
+        ({"layers": 1}, r"blocks.1.*but this config wants None"),
+        ({"expansion": 10**5}, "but this config wants"),
+    ],
+)
+def test_a_signed_lie_about_sizes_takes_no_memory(tmp_path: Path, lie: dict[str, int], message: str) -> None:
+    pretrain(*texts(), SHAPE, dataclasses.replace(SHORT, steps=1)).save(tmp_path / "encoder")
+    config = minent.artifacts.read_manifest(tmp_path / "encoder").config
+    rewrite(tmp_path / "encoder", config=config | {"encoder": config["encoder"] | lie})
+    with pytest.raises(ArtifactError, match=message):
+        PretrainedEncoder.load(tmp_path / "encoder")
+
+
+def test_a_checkpoint_of_nonsense_is_one_clear_error(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoint"
+    pretrain(*texts(), SHAPE, SHORT, checkpoint=folder)
+    saved = {path: path.read_bytes() for path in folder.iterdir()}
+    for path in sorted(folder.glob("*.safetensors")):
+        arrays = minent.artifacts.load_arrays(path)
+        name = min(arrays)
+        minent.artifacts.save_arrays(path, {**arrays, name: arrays[name][None]})
+        resign(folder)
+        with pytest.raises(ArtifactError, match="checkpoint: holds what no minent saves"):
+            pretrain(*texts(), SHAPE, SHORT, checkpoint=folder, resume=True)
+        rewrite(folder, files={})
+        with pytest.raises(ArtifactError, match=r"names no 'weights\.safetensors'"):
+            pretrain(*texts(), SHAPE, SHORT, checkpoint=folder, resume=True)
+        for other, content in saved.items():
+            other.write_bytes(content)
+    pretrain(*texts(), SHAPE, SHORT, checkpoint=folder, resume=True)
 
 
 @pytest.mark.parametrize(

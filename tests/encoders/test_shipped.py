@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,9 @@ def test_what_is_not_there_or_not_whole_is_refused(home: Path, made: PretrainedE
         find_pretrained("models/large")
     made.save(home / "bare")
     with pytest.raises(ArtifactError, match="without its tokenizer"):
+        find_pretrained("bare")
+    shutil.copytree(home / "models" / "small" / "tokenizer", home / "bare" / "tokenizer")
+    with pytest.raises(ArtifactError, match="without its tokenizer"):  # the manifest does not name it
         find_pretrained("bare")
     with pytest.raises(WrongKindError, match="'tokenizer'"):
         find_pretrained(home / "models" / "small" / "tokenizer")

@@ -7,6 +7,7 @@ on the same machine gives the same digest. Nothing here is a pickle: arrays are 
 """
 
 from minent.artifacts.contents import (
+    check_shapes,
     digest_arrays,
     digest_file,
     digest_of,
@@ -27,6 +28,7 @@ __all__ = [
     "MANIFEST",
     "Draft",
     "Manifest",
+    "check_shapes",
     "digest_arrays",
     "digest_file",
     "digest_of",

@@ -120,6 +120,37 @@ def understood(folder: str | Path) -> Iterator[None]:
         ) from error
 
 
+def check_shapes(arrays: Mapping[str, np.ndarray], axes: Mapping[str, str], **sizes: int) -> None:
+    """Refuse arrays that do not fit each other, inside `understood`, before anything is computed with them.
+
+    Args:
+        arrays: As `load_arrays` gave them.
+        axes: For each array that is needed, the kind of its numbers (f, i or u) and its axes, by names that they share.
+        sizes: Sizes of axes that are known already.
+
+    Raises:
+        ValueError: An array has other numbers or axes, or an axis has two sizes.
+
+    Example:
+        >>> arrays = {"matrix": np.zeros((3, 2)), "counts": np.zeros(4, dtype=int)}
+        >>> check_shapes(arrays, {"matrix": "f ids dim", "counts": "i ids"})
+        Traceback (most recent call last):
+            ...
+        ValueError: counts has shape (4,) of int64, which does not fit (ids) of kind i with ids = 3, dim = 2
+    """
+    known = dict(sizes)
+    for name, described in axes.items():
+        kind, *wanted = described.split()
+        array = arrays[name]
+        fits = array.dtype.kind == kind and array.ndim == len(wanted)
+        if not fits or any(known.setdefault(axis, size) != size for axis, size in zip(wanted, array.shape)):
+            sides = ", ".join(f"{axis} = {size}" for axis, size in known.items())
+            raise ValueError(
+                f"{name} has shape {array.shape} of {array.dtype}, which does not fit ({', '.join(wanted)}) of kind "
+                f"{kind} with {sides}"
+            )
+
+
 def digest_of(value: Any) -> str:
     """SHA-256 of plain data, independent of the order of keys."""
     text = json.dumps(plain(value), sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)

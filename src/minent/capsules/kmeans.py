@@ -17,10 +17,16 @@ from minent import artifacts
 from minent.capsules.annealing import Run, lower, stages_of
 from minent.capsules.clustering import Floats, Points, centres_of, directions, relocate, seed_centres
 from minent.capsules.preparing import canonical_order, checked_weights, spread_of, threads, units_of
-from minent.errors import InputError, did_you_mean, whole
+from minent.errors import ArtifactError, InputError, did_you_mean, whole
 
 KIND, FORMAT = "capsules", 2
 METRICS = ("euclidean", "cosine")
+_AXES = {
+    "cluster_centers": "f clusters features",
+    "sums": "f clusters features",
+    "masses": "f clusters",
+    "labels": "i rows",
+}
 _LOOSE = 1e-5  # the tolerance of all starts; the best alone goes on to `tol`, in double precision
 _TIE = 1e-6  # starts that end in the same place differ by rounding; the first of them is taken
 _SMALL = 2**15  # with fewer numbers than this, single precision saves nothing
@@ -209,11 +215,15 @@ class SoftKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             folder: The artifact.
 
         Raises:
-            ArtifactError: It is missing, changed, of another kind or newer.
+            ArtifactError: It is missing, changed, of another kind, newer, or of format 1, which held no sums to go on
+                from.
         """
         manifest = artifacts.read_manifest(folder, kind=KIND, format=FORMAT)
-        arrays = artifacts.load_arrays(Path(folder) / "clusters.safetensors")
+        if manifest.format < FORMAT:
+            raise ArtifactError(f"{folder}: was written by minent {manifest.version} in an older form. Fit it again.")
+        arrays = artifacts.load_arrays(manifest.file(folder, "clusters.safetensors"))
         with artifacts.understood(folder):
+            artifacts.check_shapes(arrays, _AXES, rows=sum(manifest.facts["sizes"]))
             model = cls(**{**manifest.config, "sharpness": float(manifest.config["sharpness"])})
             model.cluster_centers_, model.labels_ = arrays["cluster_centers"], arrays["labels"]
             model.sums_, model.masses_ = arrays["sums"], arrays["masses"]

@@ -323,7 +323,9 @@ class TextClassifier:
         manifest = artifacts.read_manifest(folder, kind=KIND, format=FORMAT)
         facts = dict(manifest.facts)
         with artifacts.understood(folder):
-            model = _read_model(folder, facts.pop("model"), manifest.files)
+            for name in ("features.txt", "weights.safetensors"):
+                manifest.file(folder, name)  # no other file is read
+            model = _read_model(folder, facts.pop("model"))
             classes = manifest.config["classes"]
             if len(classes) != len(model.bias):
                 raise ValueError(f"{len(classes)} classes, but weights for {len(model.bias)}")
@@ -378,9 +380,7 @@ class TextClassifier:
         return f"TextClassifier({changed})"
 
 
-def _read_model(folder: str | Path, remembered: dict[str, Any], files: Iterable[str]) -> LinearModel:
-    if unnamed := {"features.txt", "weights.safetensors"}.difference(files):
-        raise LookupError(f"the manifest names no {min(unnamed)}")
+def _read_model(folder: str | Path, remembered: dict[str, Any]) -> LinearModel:
     try:
         return LinearModel.load(Path(folder), remembered)
     except InputError as error:

@@ -37,8 +37,8 @@ def find_pretrained(name_or_folder: str | Path) -> Path:
         folder = next((place / folder for place in places() if (place / folder).is_dir()), folder)
     if not folder.is_dir() and not _is_path(str(name_or_folder)):
         raise _unknown(str(name_or_folder))
-    artifacts.read_manifest(folder, kind=KIND, format=FORMAT)
-    if not (folder / TOKENIZER).is_dir():
+    manifest = artifacts.read_manifest(folder, kind=KIND, format=FORMAT)
+    if f"{TOKENIZER}/{artifacts.MANIFEST}" not in manifest.files:
         raise ArtifactError(
             f"{folder}: holds an encoder without its tokenizer, so no text can be given to it. Make the folder with "
             f"'minent encoder pretrain', or save it with PretrainedEncoder.save(folder, tokenizer=tokenizer)."

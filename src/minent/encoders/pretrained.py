@@ -146,12 +146,30 @@ class PretrainedEncoder:
         """
         manifest = artifacts.read_manifest(folder, kind=KIND, format=FORMAT)
         with artifacts.understood(folder):
-            encoder = Encoder(EncoderConfig(**manifest.config["encoder"]))
-            load_weights(encoder, unpacked(artifacts.load_arrays(Path(folder) / "weights.safetensors")))
-            pooling = Pooling(**artifacts.load_arrays(Path(folder) / "pooling.safetensors"))
+            shape = EncoderConfig(**manifest.config["encoder"])
+            arrays = unpacked(artifacts.load_arrays(manifest.file(folder, "weights.safetensors")))
+            _check_fit(shape, arrays)
+            encoder = Encoder(shape)
+            load_weights(encoder, arrays)
+            pooled = artifacts.load_arrays(manifest.file(folder, "pooling.safetensors"))
+            axes = {"weights": "f ids", "centre": "f dim", "common": "f dim"}
+            artifacts.check_shapes(pooled, axes, ids=shape.vocab_size, dim=shape.dim)
+            pooling = Pooling(**pooled)
             config = PretrainConfig(**manifest.config["pretrain"])
             weights = manifest.config.get("weights", "float32")  # format 1 knew no other
         return cls(encoder.eval(), pooling, config, manifest.facts, manifest.measured, manifest.inputs, weights)
+
+
+def _check_fit(shape: EncoderConfig, arrays: dict[str, np.ndarray]) -> None:
+    """Refuse a config whose encoder has other weights than were saved, before it takes the memory for them."""
+    if shape.layers > len(arrays):
+        raise ValueError(f"{shape.layers} layers, but {len(arrays)} arrays")
+    with torch.device("meta"):  # shapes alone
+        wanted = {name: tuple(weight.shape) for name, weight in Encoder(shape).state_dict().items()}
+    saved = {name: array.shape for name, array in arrays.items()}
+    if wanted != saved:
+        name = min(name for name in wanted.keys() | saved.keys() if wanted.get(name) != saved.get(name))
+        raise ValueError(f"{name} has the shape {saved.get(name)}, but this config wants {wanted.get(name)}")
 
 
 def weights_of(module: nn.Module) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ from minent.encoders.batches import check_rows
 from minent.errors import ArtifactError, InputError
 
 KIND, FORMAT = "encoder-text", 1
+_OWN = {"dtype", "tokens", "vocab_size", "sources"}
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,13 @@ class TokenFile:
             parts: Some texts each: the name of their source, their ids end to end, their starts. Texts of a source
                 follow each other.
             vocab_size: Number of ids.
-            facts: Plain data to keep with them.
+            facts: Plain data to keep with them, under other names than `dtype`, `tokens`, `vocab_size` and `sources`.
             inputs: Digests of what they were made from, by name.
             overwrite: Replace an artifact that is there.
 
         Raises:
-            InputError: No token, ids outside the vocabulary, or a source that begins again.
+            InputError: No token, ids outside the vocabulary, a source that begins again, or facts under a name that is
+                taken.
 
         Example:
             >>> import tempfile
@@ -67,6 +69,8 @@ class TokenFile:
             >>> made.ids.tolist(), made.starts.tolist(), made.sources
             ([3, 4, 5, 3, 4, 5], [0, 1, 3, 4, 6], {'zh': 2, 'en': 2})
         """
+        if taken := sorted(_OWN & (facts or {}).keys()):
+            raise InputError(f"facts names {taken[0]!r}, which the file itself states. Choose another name.")
         dtype = np.dtype(np.uint16 if vocab_size <= 2**16 else np.int32)
         lengths, sources, last = [np.zeros(1, np.int64)], dict[str, int](), None
         with artifacts.writing(folder, kind=KIND, format=FORMAT, overwrite=overwrite) as draft:
@@ -82,8 +86,8 @@ class TokenFile:
             if not ends[-1]:
                 raise InputError("the texts hold no token; pretraining needs some. Are the files empty?")
             artifacts.save_arrays(draft.path / "starts.safetensors", {"starts": ends})
-            draft.facts.update(dtype=dtype.name, tokens=int(ends[-1]), vocab_size=vocab_size, sources=sources)
             draft.facts.update(facts or {})
+            draft.facts.update(dtype=dtype.name, tokens=int(ends[-1]), vocab_size=vocab_size, sources=sources)
             draft.inputs.update(inputs or {})
         return cls.load(folder)
 
@@ -98,10 +102,14 @@ class TokenFile:
             ArtifactError: No such folder, another kind, a newer format, or a changed file.
         """
         manifest = artifacts.read_manifest(folder, kind=KIND, format=FORMAT)
-        facts = manifest.facts
-        if facts["dtype"] not in ("uint16", "int32"):
-            raise ArtifactError(f"{folder}: ids are of type {facts['dtype']!r}, which this minent does not read.")
-        dtype = np.dtype(facts["dtype"]).newbyteorder("<")
-        ids = np.memmap(Path(folder) / "ids.bin", dtype=dtype, mode="r")
-        starts = artifacts.load_arrays(Path(folder) / "starts.safetensors")["starts"]
-        return cls(ids, starts, facts["sources"], facts, manifest.digest)
+        arrays = artifacts.load_arrays(manifest.file(folder, "starts.safetensors"))
+        with artifacts.understood(folder):
+            facts, starts = manifest.facts, arrays["starts"]
+            if facts["dtype"] not in ("uint16", "int32"):
+                raise ArtifactError(f"{folder}: ids are of type {facts['dtype']!r}, which this minent does not read.")
+            artifacts.check_shapes(arrays, {"starts": "i ends"}, ends=sum(facts["sources"].values()) + 1)
+            dtype = np.dtype(facts["dtype"]).newbyteorder("<")
+            ids = np.memmap(manifest.file(folder, "ids.bin"), dtype=dtype, mode="r", shape=(int(starts[-1]),))
+            if ids.nbytes != manifest.files["ids.bin"]["bytes"] or starts[0] != 0 or (np.diff(starts) < 0).any():
+                raise ValueError(f"starts do not part the {manifest.files['ids.bin']['bytes']} bytes of ids.bin")
+            return cls(ids, starts, facts["sources"], facts, manifest.digest)

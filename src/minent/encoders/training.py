@@ -253,14 +253,20 @@ class Run:
         if manifest.config != ours or manifest.inputs != self.inputs:
             cause = "other texts or vectors" if manifest.config == ours else "another config"
             raise InputError(f"{folder}: was made from {cause}. Resume with the same ones, or remove the folder.")
-        load_weights(self.encoder, artifacts.load_arrays(folder / "weights.safetensors"))
-        if self.average is not None:
-            load_weights(self.average, artifacts.load_arrays(folder / "average.safetensors"))
-        self.load_moments(artifacts.load_arrays(folder / "optimiser.safetensors"))
-        history = artifacts.load_arrays(folder / "history.safetensors")
-        self.losses, self.sizes = history["losses"].tolist(), history["sizes"].tolist()
-        self.step = manifest.facts["step"]
-        self.seconds = manifest.measured["seconds"]
+
+        def arrays(name: str) -> dict[str, np.ndarray]:
+            return artifacts.load_arrays(manifest.file(folder, f"{name}.safetensors"))
+
+        with artifacts.understood(folder):
+            load_weights(self.encoder, arrays("weights"))
+            if self.average is not None:
+                load_weights(self.average, arrays("average"))
+            self.load_moments(arrays("optimiser"))
+            history = arrays("history")
+            self.step = manifest.facts["step"]
+            artifacts.check_shapes(history, {"losses": "f steps", "sizes": "f steps"}, steps=self.step)
+            self.losses, self.sizes = history["losses"].tolist(), history["sizes"].tolist()
+            self.seconds = manifest.measured["seconds"]
 
     def moments(self) -> dict[str, np.ndarray]:
         """The state of the optimiser as arrays named by its order of weights."""
@@ -272,8 +278,11 @@ class Run:
     def load_moments(self, arrays: dict[str, np.ndarray]) -> None:
         """The inverse of `moments`."""
         state: dict[int, dict[str, Tensor]] = {}
+        weights = [weight for group in self.optimiser.param_groups for weight in group["params"]]
         for name, array in arrays.items():
             index, _, key = name.partition(".")
+            if key != "step" and array.shape != tuple(weights[int(index)].shape):
+                raise ValueError(f"{name} has shape {array.shape}, its weight {tuple(weights[int(index)].shape)}")
             state.setdefault(int(index), {})[key] = torch.from_numpy(array)
         self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": state})
 

@@ -20,6 +20,15 @@ from minent.prompts.model import PromptModel
 from minent.prompts.reparametrize import Table
 
 KIND, FORMAT = "prompts", 2
+_AXES = {
+    "prompts": "f slots dim",
+    "deep": "f later hidden",
+    "vectors.vectors": "f classes features",
+    "vectors.bias": "f classes",
+    "cosine.vectors": "f classes features",
+    "cosine.scale": "f one",
+    "pieces.tokens": "i classes masks",
+}
 TABLES, BODY = "tables-{}.safetensors", "backbone-{}.safetensors"
 
 
@@ -81,19 +90,23 @@ def read(folder: str | Path, backbone: AnyBackbone | None, *, ensemble: bool) ->
     rows = zip(manifest.config["tunings"], manifest.facts["tunings"], manifest.measured["tunings"])
     with artifacts.understood(folder):
         return backbone, [
-            _state(folder, number, options, facts, measured, backbone.body, BODY.format(number) in manifest.files)
+            _state(folder, manifest, number, options, facts, measured, backbone.body)
             for number, (options, facts, measured) in enumerate(rows)
         ]
 
 
-def _state(folder: Path, number: int, options: dict, facts: dict, measured: dict, body: Body, trained: bool) -> State:
-    tables = artifacts.load_arrays(folder / TABLES.format(number))
-    path = folder / BODY.format(number)
+def _state(
+    folder: Path, manifest: artifacts.Manifest, number: int, options: dict, facts: dict, measured: dict, body: Body
+) -> State:
+    tables = artifacts.load_arrays(manifest.file(folder, TABLES.format(number)))
+    trained = BODY.format(number) in manifest.files
     if trained:
+        arrays = artifacts.load_arrays(folder / BODY.format(number))
         body = copy.deepcopy(body)
-        body.load_state_dict(
-            {key: torch.from_numpy(array) for key, array in artifacts.load_arrays(path).items()}, False
-        )
+        body.load_state_dict({key: torch.from_numpy(array) for key, array in arrays.items()}, False)
+    axes = {name: axes for name, axes in _AXES.items() if name in tables} | {"prompts": _AXES["prompts"]}
+    later = len(tables["prompts"]) * (len(body.layers()) - 1)
+    artifacts.check_shapes(tables, axes, dim=body.dim, hidden=body.hidden_dim, later=later)
     plain = {name: torch.from_numpy(tables.pop(name)) for name in ("prompts", "deep", "offset") if name in tables}
     model = PromptModel(
         body,

@@ -70,7 +70,7 @@ class Checkpoint:
         manifest = artifacts.read_manifest(self._folder / "draft", kind=KIND, format=FORMAT)
         if manifest.inputs["texts"] != sample.digest() or manifest.config != artifacts.plain(self._config):
             raise self._of_others()
-        arrays = artifacts.load_arrays(self._folder / "draft" / "pieces.safetensors")
+        arrays = artifacts.load_arrays(manifest.file(self._folder / "draft", "pieces.safetensors"))
         read = [_unpacked(arrays, number) for number in range(len(arrays) // 3)]
         return manifest.facts["steps"], read[-1], read[:-1]
 

@@ -246,7 +246,7 @@ class TextSample:
             ArtifactError: No such artifact, another kind, a newer format, or a changed file.
         """
         manifest = artifacts.read_manifest(folder, kind=KIND, format=FORMAT)
-        arrays = artifacts.load_arrays(Path(folder) / "blocks.safetensors")
+        arrays = artifacts.load_arrays(manifest.file(folder, "blocks.safetensors"))
         made = cls(**manifest.config)
         data, starts = arrays["bytes"].tobytes(), arrays["starts"].tolist()
         blocks = [data[a : b - 1] for a, b in pairwise(starts)]

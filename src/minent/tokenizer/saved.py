@@ -45,7 +45,7 @@ def read(folder: str | Path) -> dict[str, Any]:
         ArtifactError: See `Tokenizer.load`.
     """
     manifest = artifacts.read_manifest(folder, kind=KIND, format=FORMAT)
-    path = Path(folder) / _FILE
+    path = manifest.file(folder, _FILE)
     try:
         specials = check_specials(manifest.facts.get("specials", ()))
         _require(manifest.facts["normalization"] in NORMALIZATIONS, "its normalization is not known here")

@@ -254,9 +254,21 @@ class Lexicon:
         Args:
             path: The file.
             counts: How often each unit stood in the training texts.
+
+        Raises:
+            ValueError: There is not one name for each count.
         """
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return cls(tuple(content["units"]), counts, content["is_cut"])
+        units, is_cut = tuple(content["units"]), content["is_cut"]
+        if (
+            len(units) != len(counts)
+            or not all(isinstance(unit, str) for unit in units)
+            or not isinstance(is_cut, bool)
+        ):
+            raise ValueError(
+                f"{path.name} has {len(units)} names, and there are {len(counts)} counts; one str for each"
+            )
+        return cls(units, counts, is_cut)
 
 
 def tokens_of(text: str) -> list[str]:

@@ -348,12 +348,16 @@ class Vectors:
             folder: A folder of kind `"vectors"`.
 
         Raises:
-            ArtifactError: No such folder, another kind, a newer format, or a changed or missing file.
+            ArtifactError: No such folder, another kind, a newer format, a changed or missing file, or arrays that do
+                not fit each other.
         """
         manifest = artifacts.read_manifest(folder, kind=KIND, format=FORMAT)
-        arrays = artifacts.load_arrays(Path(folder) / "vectors.safetensors")
-        names = Path(folder) / "lexicon.json"
+        arrays = artifacts.load_arrays(manifest.file(folder, "vectors.safetensors"))
         with artifacts.understood(folder):
+            artifacts.check_shapes(arrays, {"matrix": "f ids dim", "counts": "i ids", "common": "f dim"})
+            lexicon = None
+            if "lexicon.json" in manifest.files:
+                lexicon = Lexicon.read(Path(folder) / "lexicon.json", arrays["counts"])
             return cls(
                 matrix=arrays["matrix"],
                 counts=arrays["counts"],
@@ -363,7 +367,7 @@ class Vectors:
                 entropy_bits=manifest.facts["entropy_bits"] or 0.0,
                 inputs=manifest.inputs,
                 seconds=manifest.measured["seconds"],
-                lexicon=Lexicon.read(names, arrays["counts"]) if "lexicon.json" in manifest.files else None,
+                lexicon=lexicon,
             )
 
 
