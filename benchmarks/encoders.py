@@ -1,15 +1,20 @@
 """Which token mixer learns most from the same text, and from the same time?
 
-    python -m benchmarks.encoders leaderboard --tokens 2000000 --seeds 3
+    python -m benchmarks.encoders rates
+    python -m benchmarks.encoders leaderboard --tokens 200000 --seeds 1
+    python -m benchmarks.encoders leaderboard --tokens 1000000 --seeds 3 --mixers gmlp,attention
     python -m benchmarks.encoders speed
     python -m benchmarks.encoders images
 
+`rates`: tokens per second of whole training steps on one thread, all mixers in turn; a minute alone on the machine.
+
 `leaderboard`: every mixer is pretrained by the same recipe on Chinese and on English text, once for the same number of
-tokens and once for the same processor time, namely what `attention` needs for those tokens. Reported: bits per byte of
-hidden text that training never saw (15 % hidden; the same places for all), mean and spread over the seeds, tokens per
-second of processor time on one thread, parameters. Each run is a line of `--results`, and is not repeated: a stopped
-table goes on where it was. Load on the machine does not touch the equal-token figures; the speeds, and so the
-equal-time budgets, are of processor time, which load stretches a little.
+tokens and once for the same time, namely what `attention` needs for those tokens at the speeds that `rates` found.
+Every run has a whole schedule of its own, its learning rate falling to zero at the end of its budget. It starts from
+word vectors of its text, as in use. Reported: bits per byte of hidden text that training never saw (15 % hidden; the
+same places for all), mean and spread over the seeds, and parameters. Each run is a line of `--results`, and is not
+repeated: a stopped table goes on where it was, and load on the machine touches no figure. A short round of all, then a
+longer one of the best, costs less than a long one of all.
 
 `speed`: tokens per second of training steps, each mixer against a `torch.nn.TransformerEncoder` with as many layers and
 as nearly equal parameters as its feed-forward width allows, one thread, same batch, same masked output, in turn.
@@ -22,8 +27,6 @@ The corpora and digits are read from `../shared/data`; without them a part is sk
 from __future__ import annotations
 
 import argparse
-import json
-import lzma
 import os
 import statistics
 import time
@@ -33,27 +36,25 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.encoders_leaderboard import leaderboard, rates, shape_of
 from minent.encoders import MIXERS, Encoder, EncoderConfig, Patches, PretrainConfig
-from minent.encoders.batches import cut
-from minent.encoders.evaluation import evaluate, masked_losses, unigram_of
+from minent.encoders.evaluation import masked_losses
 from minent.encoders.masking import Masked, hide
-from minent.encoders.packing import Windows
-from minent.encoders.session import torch_session
-from minent.encoders.training import Run
-from minent.runtime import silent
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
-REFERENCE = "attention"
 
 
 def main() -> None:
     """Run the part that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="?", default="all", choices=["all", "leaderboard", "speed", "images"])
+    parser.add_argument("part", nargs="?", default="all", choices=["all", *PARTS])
     parser.add_argument("--mixers", default=",".join(forms()), help="comma-separated, such as gmlp,synthesizer/random")
     parser.add_argument("--languages", default="zh,en")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=500_000)
+    parser.add_argument("--budgets", default="time,tokens", help="what the leaderboard holds equal")
+    parser.add_argument("--learning-rate", type=float, default=PretrainConfig.learning_rate)
+    parser.add_argument("--start", choices=["vectors", "random"], default="vectors", help="of the embedding")
     parser.add_argument("--bytes", type=int, default=4_000_000, help="of text in each language")
     parser.add_argument("--vocab", type=int, default=4000)
     parser.add_argument("--dim", type=int, default=128)
@@ -61,15 +62,13 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=128)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--results", type=Path, default=Path("encoders-leaderboard.jsonl"))
+    parser.add_argument("--data", type=Path, default=DATA)
     arguments = parser.parse_args()
     os.environ["MINENT_THREADS"] = "1"
     torch.set_num_threads(1)
-    if arguments.part in ("all", "speed"):
-        speed(arguments)
-    if arguments.part in ("all", "images"):
-        images(arguments)
-    if arguments.part in ("all", "leaderboard"):
-        leaderboard(arguments)
+    for name, part in PARTS.items():
+        if arguments.part in ("all", name):
+            part(arguments)
 
 
 def forms() -> list[str]:
@@ -79,130 +78,6 @@ def forms() -> list[str]:
         several = name in ("synthesizer", "external_attention")
         names += [f"{name}/{variant}" for variant in mixer.variants] if several else [name]
     return names
-
-
-def shape_of(form: str, vocab: int, arguments: argparse.Namespace) -> EncoderConfig:
-    """The config of one contestant."""
-    mixer, _, variant = form.partition("/")
-    return EncoderConfig(
-        mixer=mixer,
-        variant=variant,
-        vocab_size=vocab,
-        dim=arguments.dim,
-        layers=arguments.layers,
-        max_length=arguments.length,
-    )
-
-
-# --- leaderboard ------------------------------------------------------------------------------------------------------
-
-
-def leaderboard(arguments: argparse.Namespace) -> None:
-    """Make the runs that are missing, seed by seed so that a table is always even, and print the tables."""
-    texts = {}
-    for language in arguments.languages.split(","):
-        path = DATA / "corpora" / f"{language}.txt.xz"
-        if not path.is_file():
-            print(f"leaderboard {language}: skipped, there is no {path}")
-            continue
-        texts[language] = Text(path, arguments)
-    key = {name: getattr(arguments, name) for name in ("tokens", "bytes", "vocab", "dim", "layers", "length", "batch")}
-    rows = (
-        [json.loads(line) for line in arguments.results.read_text().splitlines()] if arguments.results.is_file() else []
-    )
-    rows = [row for row in rows if row["key"] == key]
-    contestants = arguments.mixers.split(",")
-    for seed in range(arguments.seeds):
-        for language, text in texts.items():
-            rates: dict[str, float] = {}
-            for form in dict.fromkeys([REFERENCE, *contestants]):
-                for budget in ("tokens", "time"):
-                    done = find(rows, language=language, form=form, budget=budget, seed=seed)
-                    if done is None:
-                        share = 1.0 if budget == "tokens" else rates[form] / rates[REFERENCE]
-                        done = text.learn(form, round(arguments.tokens * share), seed, arguments)
-                        done |= {"key": key, "language": language, "form": form, "budget": budget, "seed": seed}
-                        rows.append(done)
-                        with arguments.results.open("a") as file:
-                            file.write(json.dumps(done) + "\n")
-                    rates.setdefault(form, done["tokens_per_second"])
-    for language, text in texts.items():
-        show(language, text, [row for row in rows if row["language"] == language], contestants)
-
-
-def find(rows: list[dict], **wanted: object) -> dict | None:
-    """The row of a run that was made already."""
-    return next((row for row in rows if all(row[name] == value for name, value in wanted.items())), None)
-
-
-class Text:
-    """The text of one language as ids, some of it held out."""
-
-    def __init__(self, path: Path, arguments: argparse.Namespace) -> None:
-        from minent.tokenizer import TokenizerConfig, train
-
-        lines = [line for line in lzma.decompress(path.read_bytes()).decode("utf-8").split("\n") if line]
-        step = max(1, sum(len(line.encode()) for line in lines) // arguments.bytes)
-        known = train(lines[::step], TokenizerConfig(vocab_size=arguments.vocab))
-        ids, starts = known.encode_arrays(lines[::step])
-        windows, _ = cut(starts, arguments.length - 2)
-        held = np.random.default_rng(0).random(len(windows) - 1) < 0.02
-        self.vocab = known.vocab_size
-        self.train, self.held = (take(ids, windows, chosen) for chosen in (~held, held))
-        self.unigram = unigram_of(self.train[0], self.vocab)
-        self.piece_bytes = np.array([len(known.id_to_piece(id)) for id in range(self.vocab)])
-
-    def learn(self, form: str, tokens: int, seed: int, arguments: argparse.Namespace) -> dict:
-        """Pretrain one encoder and measure it."""
-        shape = shape_of(form, self.vocab, arguments)
-        plan = PretrainConfig(
-            budget_tokens=tokens, batch_size=arguments.batch, prompt_share=0.0, seed=seed, device="cpu"
-        )
-        with torch_session(seed) as parallel:
-            run = Run.start(self.unigram, shape, plan, len(self.train[0]), None, {})
-            begun = time.process_time()
-            ids, starts = self.train
-            run.train(ids, Windows(starts[:-1], np.diff(starts)), None, parallel, silent)
-            seconds = time.process_time() - begun
-        assert run.step == run.steps
-        found = evaluate(run.result(), *self.held, self.unigram, self.piece_bytes, seed=0)
-        assert found is not None
-        read = run.step * arguments.batch * arguments.length
-        return {
-            "bits": found["loss"],
-            "unigram": found["unigram"],
-            "held_tokens": found["tokens"],
-            "tokens_per_second": read / seconds,
-            "tokens": read,
-            "seconds": seconds,
-            "parameters": sum(weight.numel() for weight in run.encoder.parameters()),
-        }
-
-
-def take(ids: np.ndarray, starts: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The ids of some rows end to end, and their starts."""
-    rows = [ids[begin:end] for begin, end in zip(starts[:-1][chosen], starts[1:][chosen])]
-    return np.concatenate(rows), np.cumsum([0, *map(len, rows)])
-
-
-def show(language: str, text: Text, rows: list[dict], contestants: list[str]) -> None:
-    """Print one table, the best at equal time first."""
-
-    def spread(form: str, budget: str, field: str) -> list[float]:
-        return [row[field] for row in rows if row["form"] == form and row["budget"] == budget]
-
-    some = rows[0]
-    print(f"\n{language}: {len(text.train[0]):,} tokens of text, {some['held_tokens']:,} hidden tokens held out,")
-    print(f"frequencies alone {some['unigram']:.4f} bits per byte; mean (spread) over seeds")
-    print(f"{'mixer':32} {'equal time':>17} {'equal tokens':>17} {'tokens/s':>9} {'parameters':>11} seeds")
-    for form in sorted(contestants, key=lambda form: statistics.fmean(spread(form, "time", "bits"))):
-        cells = []
-        for budget in ("time", "tokens"):
-            bits = spread(form, budget, "bits")
-            cells.append(f"{statistics.fmean(bits):8.4f} ({statistics.pstdev(bits):.4f})")
-        rate = statistics.median(spread(form, "tokens", "tokens_per_second"))
-        count = spread(form, "tokens", "parameters")[0]
-        print(f"{form:32} {cells[0]:>17} {cells[1]:>17} {rate:9,.0f} {count:11,} {len(bits):5}", flush=True)
 
 
 # --- speed ------------------------------------------------------------------------------------------------------------
@@ -249,8 +124,8 @@ def speed(arguments: argparse.Namespace) -> None:
         f"{arguments.batch} x {arguments.length} tokens; torch {torch.__version__}, its encoder of equal size"
     )
     print(f"{'mixer':32} {'tokens/s':>9} {'lowest':>9} {'highest':>9} {'torch':>9} {'ratio':>6} {'parameters':>21}")
-    for form, rates in sorted(rounds.items(), key=lambda item: -statistics.median(mine for mine, _ in item[1])):
-        mine, other = ([pair[side] for pair in rates] for side in (0, 1))
+    for form, measured in sorted(rounds.items(), key=lambda item: -statistics.median(mine for mine, _ in item[1])):
+        mine, other = ([pair[side] for pair in measured] for side in (0, 1))
         ratio = statistics.median(mine) / statistics.median(other)
         sizes = " ".join(f"{parameters(model):10,}" for model in pairs[form])
         print(
@@ -329,6 +204,8 @@ def digits(form: str, pixels: Tensor, labels: Tensor, test: Tensor, test_labels:
         found = torch.cat([scores(part).argmax(dim=1) for part in test.split(500)])
     return float((found == test_labels).float().mean()), taken
 
+
+PARTS = {"speed": speed, "images": images, "rates": rates, "leaderboard": leaderboard}
 
 if __name__ == "__main__":
     main()
