@@ -6,6 +6,8 @@ import json
 import math
 import subprocess
 import sys
+import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -109,6 +111,31 @@ def test_a_weight_is_so_many_rows(metric, sharpness):
     assert weighted.score(rows) != pytest.approx(-weighted.objective_)
     heavier = SoftKMeans(4, **arguments).fit(rows, sample_weight=0.125 * weights)
     np.testing.assert_allclose(heavier.cluster_centers_, repeated.cluster_centers_, atol=1e-9)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_a_row_of_weight_zero_is_as_good_as_absent(form):
+    """However far away it lies: the unit of the work is not its."""
+    rows = blobs(0)
+    far = np.vstack([rows, [[1e150, -1e150, 0]]])
+    absent, there = SoftKMeans(4).fit(form(rows)), SoftKMeans(4).fit(form(far), sample_weight=[1] * 60 + [0])
+    assert np.array_equal(there.cluster_centers_, absent.cluster_centers_)
+
+
+def test_the_sums_of_blocks_do_not_wait_in_memory(monkeypatch):
+    monkeypatch.setattr(clustering, "_BLOCK_NUMBERS", 1)
+    made: list[weakref.ref[np.ndarray]] = []
+
+    def one_by_one(function: Any, items: list[slice]) -> Iterator[Any]:
+        for item in items:
+            part = function(item)
+            made.append(weakref.ref(part[0]))
+            assert sum(sums() is not None for sums in made) <= 2
+            yield part
+
+    rows = blobs(0, rows=1000)
+    clustering.Points(rows, np.ones(1000), False, one_by_one).step(rows[None, :4], np.full(1, 0.3))
+    assert len(made) == 8
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
@@ -309,7 +336,9 @@ def test_a_folder_of_the_first_format_says_so(tmp_path):
         ({"n_init": 1.5}, 5, "n_init is 1.5; it takes a whole number, 1 or more"),
         ({"metric": "cosin"}, 5, "Did you mean 'cosine'"),
         ({"sharpness": -1}, 5, "sharpness is -1"),
+        ({"sharpness": "hard"}, 5, "sharpness is 'hard'; it takes a plain number above 0, or math.inf"),
         ({"tol": -1}, 5, "tol is -1"),
+        ({"tol": "low"}, 5, "tol is 'low'; it takes a plain number"),
     ],
 )
 def test_bad_parameters_are_named(named, rows, message):

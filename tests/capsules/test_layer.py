@@ -123,9 +123,8 @@ def test_the_number_of_inputs_counts_as_told(total, power):
 def test_autocast_does_not_reach_inside():
     layer, inputs = CapsuleLayer(5, 3, 4), some_inputs()
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(layer(inputs).vectors, layer(inputs).vectors)
         inside = layer(inputs).vectors
-    torch.testing.assert_close(inside, layer(inputs).vectors)
+    assert torch.equal(inside, layer(inputs).vectors)
 
 
 @pytest.mark.parametrize("routing", ROUTINGS)
@@ -192,6 +191,10 @@ def test_it_learns_which_pattern_hides_among_noise():
         (lambda: CapsuleLayer(5, 3, 4, rounds=0), "rounds is 0"),
         (lambda: CapsuleLayer(5, 3, 4, rounds=2.5), "rounds is 2.5; it takes a whole number"),
         (lambda: CapsuleLayer(5, 3.5, 4), "capsules is 3.5"),
+        (lambda: CapsuleLayer(5, 3, 4, rounds=True), "rounds is True"),
+        (lambda: CapsuleLayer(5, 3, 4, softness="hard"), "softness is 'hard'; it takes a plain number above 0"),
+        (lambda: CapsuleLayer(5, 3, 4, tolerance="low"), "tolerance is 'low'"),
+        (lambda: CapsuleLayer(5, 3, 4, seed=-1), "seed is -1"),
         (lambda: CapsuleLayer(5, 3, 4, None, "em"), "rounds is None, to rest, but 'em'"),
         (lambda: CapsuleLayer(5, 3, 4, total="rot"), "Did you mean 'root'"),
         (lambda: CapsuleLayer(5, 3, 4, squashing="rationale"), "Did you mean 'rational'"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,6 +106,42 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(tmp_path: Path, error: ty
     assert [event.done for event in events] == [4, 5, 6]
     assert resumed.digest == unbroken.digest
     assert resumed.facts == unbroken.facts
+
+
+@pytest.mark.parametrize("mixer", ["gmlp", "repmlp"])
+def test_ctrl_c_while_the_gradient_is_computed_saves_the_steps_before(
+    tmp_path: Path, mixer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There it falls nearly always. Half of a step is never saved: of repmlp, the running statistics have moved."""
+    shape, folder = dataclasses.replace(SHAPE, mixer=mixer), tmp_path / "checkpoint"
+    plan = dataclasses.replace(SHORT, checkpoint_seconds=1e9)
+    unbroken = pretrain(*texts(), shape, plan)
+    with monkeypatch.context() as patch:
+        stop_in(patch, Run, "differentiate", step=3)
+        kept = pretrain(*texts(), shape, plan, checkpoint=folder)
+    assert kept.facts["stopped"] == "stopped by the user after 3 of 6 steps"
+    assert folder.exists() is (mixer == "gmlp")
+    assert pretrain(*texts(), shape, plan, checkpoint=folder, resume=True).digest == unbroken.digest
+
+
+def test_ctrl_c_while_the_weights_move_saves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop_in(monkeypatch, Run, "follow_average", step=4)
+    plan = dataclasses.replace(SHORT, checkpoint_seconds=1e9)
+    assert pretrain(*texts(), SHAPE, plan, checkpoint=tmp_path / "checkpoint").facts["stopped"]
+    assert not (tmp_path / "checkpoint").exists()
+
+
+def stop_in(patch: pytest.MonkeyPatch, kind: type, method: str, step: int) -> None:
+    """Press Ctrl-C at the end of a method of a run that has made so many steps."""
+    whole = getattr(kind, method)
+
+    def broken(run: Run, *arguments: Any) -> Any:
+        found = whole(run, *arguments)
+        if run.step == step:
+            raise KeyboardInterrupt
+        return found
+
+    patch.setattr(kind, method, broken)
 
 
 @pytest.mark.parametrize("separate", [False, True])
@@ -218,6 +255,9 @@ def test_a_causal_encoder_learns_to_say_the_next_token(mixer: str) -> None:
     trained = pretrain(*texts(), dataclasses.replace(SHAPE, mixer=mixer, causal=True), config)
     held_out = trained.facts["held_out"]
     assert held_out["loss"] < 0.8 * held_out["unigram"]
+    ends = 1 / 15  # of 14 tokens and the end, which is asked for too
+    surprise = -ends * np.log2(ends) - (1 - ends) * np.log2((1 - ends) / 37)
+    assert held_out["unigram"] == pytest.approx(surprise, abs=0.1)
     assert held_out["tokens"] > 0.9 * 0.03 * len(texts()[0])  # every token but the first of each row
     row = torch.tensor([[5, 6, 7, 8, 9, 10]])
     said = trained.encoder.logits(trained.encoder(row, row > 0))[0].argmax(dim=-1)
@@ -278,6 +318,13 @@ def test_a_gpu_learns_what_the_processor_does() -> None:
         ({"ema_decay": 1.0}, "from 0 to below 1"),
         ({"budget_tokens": 0}, "budget_tokens is 0"),
         ({"longest_span": 0}, "longest_span is 0"),
+        ({"seed": 0.5}, "seed is 0.5; it takes a whole number"),
+        ({"prompt_length": -1}, "prompt_length is -1"),
+        ({"learning_rate": "fast"}, "learning_rate is 'fast'; it takes a plain number above 0"),
+        ({"budget_seconds": float("nan")}, "budget_seconds is nan"),
+        ({"warmup": "short"}, "warmup is 'short'"),
+        ({"held_out": 0.95}, "held_out is 0.95; it takes a share from 0 to 0.9"),
+        ({"weight_decay": float("nan")}, "weight_decay is nan"),
     ],
 )
 def test_a_wrong_plan_is_refused(wrong: dict, message: str) -> None:

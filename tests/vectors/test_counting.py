@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
+from concurrent.futures import Future, ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -30,6 +33,26 @@ def test_counts_agree_with_plain_loops_however_the_work_is_cut(rows, window, wei
     assert np.array_equal(counts.toarray(), reference.cooccurrence(ids, starts, 6, window, weighting, directed))
 
 
+def test_the_counts_of_parts_do_not_pile_up(monkeypatch):
+    made = []
+
+    class Quick(ThreadPoolExecutor):
+        """One that has always made what it was asked for before anybody takes it."""
+
+        def submit(self, function, *arguments):
+            future = Future()
+            future.set_result(function(*arguments))
+            made.append(weakref.ref(future.result()))
+            assert sum(part() is not None for part in made) <= 4
+            return future
+
+    monkeypatch.setenv("MINENT_THREADS", "1")
+    monkeypatch.setattr(counting, "_PAIRS_AT_ONCE", 10)
+    monkeypatch.setattr(counting, "ThreadPoolExecutor", Quick)
+    cooccurrence(np.arange(40, dtype=np.int32), np.array([0, 40]), vocab_size=40, window=5)
+    assert len(made) == 20
+
+
 @pytest.mark.parametrize(
     ("ids", "starts", "said"),
     [
@@ -46,6 +69,10 @@ def test_rows_that_are_none_are_refused(ids, starts, said):
         cooccurrence(np.array(ids), np.array(starts), vocab_size=3)
 
 
-def test_unknown_weighting_is_refused():
-    with pytest.raises(InputError, match="weighting"):
-        cooccurrence(np.array([0]), np.array([0, 1]), vocab_size=3, weighting="cosine")
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [({"weighting": "linar"}, "Did you mean 'linear'"), ({"window": 2.5}, "window is 2.5"), ({"window": 0}, "is 0")],
+)
+def test_settings_out_of_range_are_refused(setting, said):
+    with pytest.raises(InputError, match=said):
+        cooccurrence(np.array([0]), np.array([0, 1]), vocab_size=3, **setting)

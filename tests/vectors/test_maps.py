@@ -83,6 +83,8 @@ def test_what_cannot_be_mapped_is_named():
             neighbour_map(points)
     with pytest.raises(InputError, match="perplexity is 0"):
         neighbour_map(np.zeros((9, 2)), perplexity=0)
+    with pytest.raises(InputError, match=r"iterations is 2\.5"):
+        neighbour_map(np.zeros((9, 2)), iterations=2.5)
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(1.0, 1e6), (1e25, 0.0), (1e-25, 0.0)])

@@ -12,7 +12,8 @@ from minent import vectors
 from minent.artifacts import read_manifest, writing
 from minent.errors import InputError, WrongKindError
 from minent.runtime import Progress
-from minent.vectors import counting
+from minent.vectors import counting, solving
+from minent.vectors.objective import PairCost, door_bits
 from minent.vectors.solving import is_sampled
 from tests.vectors import reference
 
@@ -168,6 +169,8 @@ def test_every_step_is_reported():
         ({"max_iterations": -1}, "max_iterations is -1"),
         ({"subsample": float("nan")}, "subsample is nan"),
         ({"text_smoothing": 0.0}, "text_smoothing is 0.0"),
+        ({"seed": -1}, "seed is -1; it takes a whole number"),
+        ({"seed": 0.5}, "seed is 0.5; it takes a whole number"),
     ],
 )
 def test_settings_out_of_range_are_named(setting, said):
@@ -212,6 +215,22 @@ def test_the_sampled_solver_comes_near_the_exact_one_and_tells_its_exact_cost():
     assert sampled.entropy_bits == exact.entropy_bits
     assert exact.bits_per_pair < sampled.bits_per_pair < exact.curve[0]
     assert sampled.bits_per_pair - exact.bits_per_pair < 0.3 * (exact.curve[0] - exact.bits_per_pair)
+
+
+def test_the_steps_of_a_pass_count_the_walk_from_the_door_once(monkeypatch):
+    """A sample of all tokens, and no step is made: what the groups of blocks push adds up to the whole gradient."""
+    pushed, walked = [], []
+    monkeypatch.setattr(solving._Walker, "step", lambda self, gradient, share: pushed.append(gradient))
+    monkeypatch.setattr(PairCost, "bits", lambda self, centres, contexts: walked.append((self, centres)) or 1.0)
+    ids = np.random.default_rng(0).integers(0, 1300, 30_000).astype(np.int32)  # six blocks, two groups
+    config = {"dim": 4, "kernel": "gauss", "tables": "shared", "solver": "sampled", "max_iterations": 1}
+    for door in (0.0, 0.3):
+        made = vectors.VectorsConfig(**config, samples=1300, door=door)
+        vectors.train(ids, np.arange(0, 30_001, 20), vocab_size=1300, config=made)
+    free, paid = sum(pushed[:2]), sum(pushed[2:])
+    assert len(pushed) == 4
+    cost, table = walked[-1]
+    np.testing.assert_allclose(paid - free, door_bits(table, cost.mass, 0.3)[1], atol=1e-7)
 
 
 def test_many_tokens_go_to_the_sampled_solver():

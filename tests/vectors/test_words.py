@@ -79,11 +79,17 @@ def test_frequent_words_have_rows_and_rare_ones_are_composed(pieces):
     assert [words.units[id_] for id_ in words.encode_arrays(["The CAT!"])[0]] == ["the", "cat"]
 
 
+def test_the_name_of_a_special_token_is_a_word_like_others(pieces):
+    texts = ["the cat sat"] * 5 + ["endoftext"]
+    words = Lexicon.learn(texts, pieces.with_specials(["endoftext"]), min_count=2)
+    assert words.units == Lexicon.learn(texts, pieces, min_count=2).units
+
+
 def test_pieces_that_belong_together_become_a_phrase():
     class Characters:
         vocab_size = 200
 
-        def encode_arrays(self, texts):
+        def encode_arrays(self, texts, *, disallowed_special):
             rows = [[ord(c) - 0x4E00 for c in text] for text in texts]
             return np.array([id_ for row in rows for id_ in row], dtype=np.int32), np.cumsum([0, *map(len, rows)])
 
@@ -166,6 +172,22 @@ def test_texts_are_embedded_by_their_words(learnt):
     assert np.array_equal(learnt.embed_texts(SENTENCES), learnt.embed(ids, starts))
 
 
+def test_one_text_is_not_taken_for_its_letters(learnt, pieces):
+    for ask in (learnt.embed_texts, learnt.lexicon.encode_arrays, lambda text: Lexicon.learn(text, pieces)):
+        with pytest.raises(InputError, match=r"texts is one text; it takes several. Give a list: \[text\]."):
+            ask("one text")
+
+
+def test_half_a_pair_in_a_name_is_saved_and_not_exported(tmp_path):
+    """Texts of broken bytes may hold such; UTF-8 cannot."""
+    made = flat(["a", "b\udc80", "c"], [[1, 0], [0, 1], [1, 1]])
+    made.save(tmp_path / "v")
+    assert vectors.Vectors.load(tmp_path / "v").lexicon.units == ("a", "b\udc80", "c")
+    for format in vectors.formats.FORMATS:
+        made.export(tmp_path / format, format)
+        assert vectors.Vectors.from_file(tmp_path / format).lexicon.units == ("a", "c")
+
+
 def test_vectors_without_names_say_so():
     made = vectors.train(np.array([0, 1, 0, 1]), np.array([0, 4]), vocab_size=2)
     for ask in (
@@ -234,6 +256,14 @@ def test_similarity_is_the_rank_correlation_and_tells_its_coverage(tmp_path):
     near = [made.closeness(made.vector(one), made.vector(other)) for one, other in ("ab", "ac", "bd")]
     assert near == pytest.approx([0.9 / np.hypot(0.9, 0.1), 0, np.sqrt(0.5) * 1 / np.hypot(0.9, 0.1)], abs=1e-6)
     assert result.spearman == pytest.approx(1)
+
+
+@pytest.mark.parametrize("names", ["one\ttwo\tmean\tspread", "word1 word2 score rest", "one\ttwo\tmean"])
+def test_the_first_line_may_name_the_columns(tmp_path, names):
+    file = tmp_path / "pairs.txt"
+    file.write_text(f"# of people\n{names}\na b 9 1\na c 1 2\n", encoding="utf-8")
+    result = vectors.evaluate(flat(["a", "b", "c"], [[1, 0], [0.9, 0.1], [0, 1]]), file)
+    assert (result.pairs, result.known, result.spearman) == (2, 2, pytest.approx(1))
 
 
 def test_sections_may_part_similarities_too(tmp_path):

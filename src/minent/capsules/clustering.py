@@ -102,10 +102,10 @@ class Points:
         def one(block: slice) -> tuple[Floats, Floats, Floats]:
             return self._step(self.rows[block], self.weights[block], self.squares[block], centres, sharpness)
 
-        parts = list(self.map_blocks(one, self.blocks(centres.shape[0] * centres.shape[1])))
-        sums, masses, objective = (
-            np.asarray(sum(part[place].astype(np.float64) for part in parts)) for place in range(3)
-        )
+        sums, masses, objective = np.zeros(centres.shape), np.zeros(centres.shape[:2]), np.zeros(len(centres))
+        for part in self.map_blocks(one, self.blocks(centres.shape[0] * centres.shape[1])):
+            for total, share in zip((sums, masses, objective), part):
+                total += share
         return sums, masses, objective
 
     def _step(

@@ -17,7 +17,7 @@ from minent import artifacts
 from minent.capsules.annealing import Run, lower, stages_of
 from minent.capsules.clustering import Floats, Points, centres_of, directions, relocate, seed_centres
 from minent.capsules.preparing import canonical_order, checked_weights, spread_of, threads, units_of
-from minent.errors import ArtifactError, InputError, did_you_mean, whole
+from minent.errors import ArtifactError, InputError, did_you_mean, number, whole
 
 KIND, FORMAT = "capsules", 2
 METRICS = ("euclidean", "cosine")
@@ -258,10 +258,11 @@ class SoftKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
                 f"n_clusters is {self.n_clusters}, but X has {len(used)} rows (n_samples = {len(used)}) of weight "
                 f"above zero; give fewer clusters or more rows."
             )
-        origin, unit = units_of(points)
-        rows = points.rows[used] / unit if sparse.issparse(points.rows) else (points.rows[used] - origin) / unit
+        kept = Points(points.rows[used], points.weights[used], points.cosine, points.map_blocks)
+        origin, unit = units_of(kept)
+        rows = kept.rows / unit if sparse.issparse(kept.rows) else (kept.rows - origin) / unit
         order = canonical_order(rows)
-        exact = Points(rows[order], points.weights[used][order], points.cosine, points.map_blocks)
+        exact = Points(rows[order], kept.weights[order], points.cosine, points.map_blocks)
         per_spread = 1 / (2 * spread_of(exact))
         sharpness = float(self.sharpness) * per_spread
         best = self._best_start(exact, per_spread)
@@ -314,10 +315,9 @@ class SoftKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         if self.metric not in METRICS:
             hint = did_you_mean(str(self.metric), METRICS)
             raise InputError(f"metric is {self.metric!r}; it is 'euclidean' or 'cosine'.{hint}")
-        if not self.sharpness > 0:
-            raise InputError(f"sharpness is {self.sharpness!r}; it takes a number above zero, or math.inf.")
-        if not self.tol >= 0:
-            raise InputError(f"tol is {self.tol!r}; it takes a number from 0 upward.")
+        if self.sharpness != math.inf:
+            number("sharpness", self.sharpness, 0, ", or math.inf", above=True)
+        number("tol", self.tol, 0)
 
 
 def _share_out(apart: Floats, sharpness: float) -> tuple[Floats, Floats]:

@@ -96,6 +96,7 @@ class CapsuleLayer(nn.Module):
         _check_sizes(sizes, shared)
         check_way(Way(routing, rounds, tolerance=tolerance))
         check_squash(softness, squashing)
+        whole("seed", seed, 0)
         if total not in TOTALS:
             raise InputError(f"total is {total!r}; it is one of {listing(TOTALS)}.{did_you_mean(str(total), TOTALS)}")
         self.in_dim, self.capsules, self.dim = in_dim, capsules, dim

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from minent.capsules.clustering import Floats, Points
 from minent.errors import InputError
-from minent.runtime import thread_count
+from minent.runtime import ordered_map, thread_count
 
 _PROBES = 64
 _FIXED_SEED = 5112  # of directions that only have to be the same each time
@@ -29,7 +29,7 @@ def threads() -> Iterator[Callable[..., Iterator[Any]]]:
             yield map
             return
         with ThreadPoolExecutor(count) as pool:
-            yield lambda function, items: pool.map(function, items) if len(items) > 1 else map(function, items)
+            yield lambda function, items: ordered_map(pool, function, items) if len(items) > 1 else map(function, items)
 
 
 def checked_weights(weights: ArrayLike | None, rows: int) -> Floats:

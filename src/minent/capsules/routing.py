@@ -18,7 +18,7 @@ from minent.capsules.fixed_point import fixed_point
 from minent.capsules.gaussians import em
 from minent.capsules.salience import lengths, squash
 from minent.capsules.votes import GivenVotes, Votes
-from minent.errors import InputError, did_you_mean, listing
+from minent.errors import InputError, did_you_mean, listing, number, whole
 
 ROUTINGS = ("kmeans", "sabour", "em", "inverted", "attention", "uniform")
 
@@ -222,9 +222,8 @@ def check_way(way: Way) -> None:
         raise InputError(f"routing is {way.routing!r}; it is one of {listing(ROUTINGS)}.{hint}")
     if way.rounds is None and way.routing not in ("kmeans", "attention", "uniform"):
         raise InputError(f"rounds is None, to rest, but {way.routing!r} lowers no objective; give a number, or kmeans.")
-    if way.rounds is not None and not (isinstance(way.rounds, int) and way.rounds >= 1):
-        raise InputError(f"rounds is {way.rounds!r}; it takes a whole number from 1 (plain pooling), or None, to rest.")
-    if not way.sharpness > 0:
-        raise InputError(f"sharpness is {way.sharpness!r}; it takes a number above zero, such as 1.")
-    if way.tolerance is not None and not way.tolerance > 0:
-        raise InputError(f"tolerance is {way.tolerance!r}; it takes a number above zero, or None.")
+    if way.rounds is not None:
+        whole("rounds", way.rounds, 1, meaning=" (plain pooling is 1), or None, to rest")
+    number("sharpness", way.sharpness, 0, ", such as 1", above=True)
+    if way.tolerance is not None:
+        number("tolerance", way.tolerance, 0, ", or None", above=True)

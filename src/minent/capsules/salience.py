@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from minent.errors import InputError, did_you_mean, listing
+from minent.errors import InputError, did_you_mean, listing, number
 
 _TINY = 1e-12  # inside the root, so that a zero vector has a length with a finite gradient
 _REDUCTIONS = ("mean", "sum", "none")
@@ -63,8 +63,7 @@ def squash(vectors: torch.Tensor, softness: float = 0.5, *, kind: str = "rationa
 
 def check_squash(softness: float, kind: str) -> None:
     """Refuse a softness that is not above zero, and an unknown kind."""
-    if not softness > 0:
-        raise InputError(f"softness is {softness!r}; it takes a number above zero, such as 0.5.")
+    number("softness", softness, 0, ", such as 0.5", above=True)
     if kind not in SQUASHES:
         raise InputError(f"kind is {kind!r}; it is one of {listing(SQUASHES)}.{did_you_mean(str(kind), SQUASHES)}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from minent.errors import InputError
+from minent.errors import InputError, whole
 
 
 class Patches(nn.Module):
@@ -20,7 +20,7 @@ class Patches(nn.Module):
         dim: Channels of the embeddings.
 
     Raises:
-        InputError: Patches that do not fill the image, or an image of another shape.
+        InputError: A size below 1, or patches that do not fill the image.
 
     Source:
         Dosovitskiy et al. (2020), arXiv 2010.11929; J. Su, kexue.fm/archives/8431.
@@ -35,7 +35,10 @@ class Patches(nn.Module):
 
     def __init__(self, image_size: int, patch_size: int, channels: int = 3, dim: int = 128) -> None:
         super().__init__()
-        if patch_size < 1 or image_size < 1 or image_size % patch_size:
+        sizes = {"image_size": image_size, "patch_size": patch_size, "channels": channels, "dim": dim}
+        for name, size in sizes.items():
+            whole(name, size, 1)
+        if image_size % patch_size:
             raise InputError(
                 f"image_size is {image_size} and patch_size {patch_size}; choose a patch_size that divides image_size."
             )

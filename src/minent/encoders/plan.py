@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from minent.encoders.hardware import DEVICES, PRECISIONS
 from minent.encoders.skeleton import EncoderConfig
-from minent.errors import InputError, did_you_mean, listing, whole
+from minent.errors import InputError, did_you_mean, listing, number, whole
 
 NOMINAL_FLOPS = 40e9  # what two ordinary cores sustain on these shapes, with some room to spare
 
@@ -46,7 +46,7 @@ class PretrainConfig:
         >>> PretrainConfig(budget_seconds=0)
         Traceback (most recent call last):
             ...
-        minent.errors.InputError: budget_seconds is 0; it takes a number above 0.
+        minent.errors.InputError: budget_seconds is 0; it takes a plain number above 0.
     """
 
     budget_seconds: float = 120.0
@@ -74,18 +74,18 @@ class PretrainConfig:
 
     def __post_init__(self) -> None:
         for name in ("budget_seconds", "max_passes", "learning_rate", "mask_rate", "final_mask_rate"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} is {getattr(self, name)}; it takes a number above 0.")
+            number(name, getattr(self, name), 0, above=True)
         for name in ("mask_rate", "final_mask_rate", "warmup", "prompt_share", "held_out"):
-            if not 0 <= getattr(self, name) <= 0.9:
+            if number(name, getattr(self, name), 0) > 0.9:
                 raise InputError(f"{name} is {getattr(self, name)}; it takes a share from 0 to 0.9.")
         for name in ("batch_size", "steps", "budget_tokens", "longest_span"):
             if getattr(self, name) is not None:
                 whole(name, getattr(self, name), 1)
-        for name in ("weight_decay", "prompt_length", "checkpoint_seconds", "seed"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name} is {getattr(self, name)}; it takes a number of 0 or more.")
-        if not 0 <= self.ema_decay < 1:
+        for name in ("prompt_length", "seed"):
+            whole(name, getattr(self, name), 0)
+        for name in ("weight_decay", "checkpoint_seconds"):
+            number(name, getattr(self, name), 0)
+        if number("ema_decay", self.ema_decay, 0) >= 1:
             raise InputError(f"ema_decay is {self.ema_decay}; it takes a share from 0 to below 1, such as 0.99.")
         for name, known in (("precision", PRECISIONS), ("device", DEVICES)):
             if (given := getattr(self, name)) not in known:

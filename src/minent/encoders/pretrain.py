@@ -21,7 +21,7 @@ from minent.encoders.plan import PretrainConfig
 from minent.encoders.pooling import SAMPLE, Pooling
 from minent.encoders.pretrained import PretrainedEncoder
 from minent.encoders.session import torch_session
-from minent.encoders.skeleton import EncoderConfig
+from minent.encoders.skeleton import EOS_ID, EncoderConfig
 from minent.encoders.training import Run
 from minent.errors import InputError
 from minent.runtime import Reporter, silent
@@ -99,7 +99,7 @@ def pretrain(
     if begin is not None:
         inputs["begin"] = begin.digest
     train, held = held_out(starts, sources, encoder_config, config)
-    unigram = unigram_of_windows(ids, train, encoder_config.vocab_size)
+    unigram = unigram_of_windows(ids, train, encoder_config.vocab_size, ends=encoder_config.causal)
     folder = Path(checkpoint) if checkpoint is not None else None
     device = device_of(config.device)
     autocast(config.precision, device)  # refuses what the device has not, before any work
@@ -169,9 +169,17 @@ def _runs(owners: np.ndarray, source: np.ndarray, texts: np.ndarray) -> np.ndarr
     return owners[first] + (owners - owners[first]) // length * length
 
 
-def unigram_of_windows(ids: np.ndarray, windows: Windows, vocab_size: int) -> np.ndarray:
-    """Log-probabilities of single ids in some windows, each seen once more than it was."""
+def unigram_of_windows(ids: np.ndarray, windows: Windows, vocab_size: int, *, ends: bool = False) -> np.ndarray:
+    """Log-probabilities of single ids in some windows, each seen once more than it was.
+
+    Args:
+        ids: The ids that the windows are of.
+        windows: The texts.
+        vocab_size: Number of ids.
+        ends: Count the end token of each window: a causal encoder is asked for it, another one never.
+    """
     counts = np.zeros(vocab_size)
+    counts[EOS_ID] = ends * len(windows)
     for part in windows.blocks():
         counts += np.bincount(part.take(ids)[0], minlength=vocab_size)
     return log_shares(counts)

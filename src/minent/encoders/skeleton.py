@@ -14,7 +14,7 @@ from minent.encoders.mixers import MIXERS
 from minent.encoders.mixers.attention import SelfAttention, attention_macs
 from minent.encoders.mixers.interface import Mixer
 from minent.encoders.segments import Segments
-from minent.errors import InputError, did_you_mean, listing, whole
+from minent.errors import InputError, did_you_mean, listing, number, whole
 
 PAD_ID, EOS_ID = 0, 2
 EMBEDDING_STD = 0.02
@@ -82,7 +82,7 @@ class EncoderConfig:
             raise InputError(
                 f"kernel_size is {self.kernel_size}; it takes an odd number, so that a kernel has a middle."
             )
-        if not 0 <= self.dropout < 1:
+        if number("dropout", self.dropout, 0) >= 1:
             raise InputError(f"dropout is {self.dropout}; it takes a share from 0 to below 1.")
 
     def _check_form(self, mixer: type[Mixer]) -> None:

@@ -51,6 +51,7 @@ class Run:
     sizes: list[float] = field(default_factory=list)
     seconds: float = 0.0
     stopped: str = ""
+    torn: bool = False  # some of a step is made, not all of it: such a state must not be saved
 
     @classmethod
     def start(
@@ -110,15 +111,13 @@ class Run:
             tasks = prefetch(tasks)
         checkpoint = checkpoint if self.group.rank == 0 else None
         started = saved = time.monotonic()
-        before, first, whole = self.seconds, self.step, True
+        before, first = self.seconds, self.step
         guarded = config.steps is None and config.budget_tokens is None
         guard = GUARD * config.budget_seconds if guarded else None
         self.encoder.train()
         try:
             for task in tasks:
-                whole = False  # until the step is made: half of one must not be saved
                 bits = self.update(task, parallel)
-                whole = True
                 seconds = time.monotonic() - started
                 self.seconds = before + seconds
                 if checkpoint is not None and time.monotonic() - saved >= config.checkpoint_seconds:
@@ -139,7 +138,7 @@ class Run:
         finally:
             tasks.close()
         self.optimiser.zero_grad()
-        if checkpoint is not None and whole:
+        if checkpoint is not None and not self.torn:
             self.save(checkpoint)
 
     def _over(self, seconds: float, limit: float | None) -> bool:
@@ -182,14 +181,17 @@ class Run:
         """Make one step and return its loss in bits per unit."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.learning_rate * _schedule(self.step, self.steps, self.config.warmup)
+        self.torn = MIXERS[self.encoder.config.mixer].keeps_statistics  # they move while the gradient is computed
         loss = self.differentiate(*task, parallel)
+        size = 1.0 if self.piece_bytes is None else float(np.mean(self.piece_bytes[task[0].targets])) if loss else 1.0
         torch.nn.utils.clip_grad_norm_(self.encoder.parameters(), 1.0)
+        self.torn = True
         self.optimiser.step()
         self.step += 1
         self.losses.append(loss)
-        self.follow_average()
-        size = 1.0 if self.piece_bytes is None else float(np.mean(self.piece_bytes[task[0].targets])) if loss else 1.0
         self.sizes.append(size)
+        self.follow_average()
+        self.torn = False
         return loss / (np.log(2) * max(size, 1e-9))
 
     def differentiate(self, batch: masking.Masked, draws: int, parallel: Map) -> float:

@@ -75,6 +75,7 @@ class VectorsConfig:
             value = getattr(self, name)
             if value is not None:
                 whole(name, value, least)
+        whole("seed", self.seed, 0)
         for name in ("context_power", "subsample", "door"):
             number(name, getattr(self, name), 0)
         number("text_smoothing", self.text_smoothing, 0, above=True)

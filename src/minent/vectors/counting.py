@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import scipy.sparse as sparse
 
-from minent.errors import InputError, whole
-from minent.runtime import thread_count
+from minent.errors import InputError, did_you_mean, listing, whole
+from minent.runtime import ordered_map, thread_count
 from minent.vectors import kernels
 from minent.vectors.config import WEIGHTINGS
 
@@ -42,7 +42,8 @@ def cooccurrence(
         int64 counts with an empty diagonal; a symmetric matrix unless `directed`.
 
     Raises:
-        InputError: An id outside the vocabulary, starts that do not cover the ids, or an unknown weighting.
+        InputError: An id outside the vocabulary, starts that do not cover the ids, a window below 1, or an unknown
+            weighting.
 
     Source:
         Lund & Burgess (1996), the HAL window.
@@ -55,8 +56,10 @@ def cooccurrence(
                [1, 2, 0]])
     """
     ids, starts = checked_rows(ids, starts, vocab_size)
-    if window < 1 or weighting not in WEIGHTINGS:
-        raise InputError(f"window is {window!r} and weighting {weighting!r}; expected 1 or more, and {WEIGHTINGS}.")
+    whole("window", window, 1)
+    if weighting not in WEIGHTINGS:
+        hint = did_you_mean(str(weighting), WEIGHTINGS)
+        raise InputError(f"weighting is {weighting!r}; there is {listing(WEIGHTINGS)}.{hint}")
     weights = np.arange(window, 0, -1) if weighting == "linear" else np.ones(window, dtype=np.int64)
     reach = max(1, _PAIRS_AT_ONCE // window)
     total = sparse.csr_matrix((vocab_size, vocab_size), dtype=np.int64)
@@ -72,7 +75,7 @@ def cooccurrence(
         return sparse.csr_matrix((sums, (keys // vocab_size, keys % vocab_size)), shape=total.shape)
 
     with ThreadPoolExecutor(thread_count()) as pool:
-        for part in pool.map(count, range(0, len(ids), reach)):
+        for part in ordered_map(pool, count, range(0, len(ids), reach)):
             total = total + part
     return sparse.csr_matrix(total if directed else total + total.T)
 

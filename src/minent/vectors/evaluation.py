@@ -1,7 +1,8 @@
 """Against people: do near words seem alike to them, and do analogies come out?
 
 Both files are plain text. Similarity: two words and a score in each line, parted by tabs or spaces. Analogies: four
-words in each line; a line `: name` begins a section. What could be judged is always told beside how well.
+words in each line; a line `: name` begins a section. The first line may name the columns. What could be judged is
+always told beside how well.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ def _rows(path: Path) -> list[list[str]]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as UTF-8 ({error}). Check the path.") from error
     rows: list[list[str]] = []
+    first = True
     for number, line in enumerate(text.splitlines(), start=1):
         fields = [part.strip() for part in line.split("\t")] if "\t" in line else line.split()
         if not line.strip() or line.startswith("#"):
@@ -91,10 +93,13 @@ def _rows(path: Path) -> list[list[str]]:
             rows.append(fields)
         elif len(fields) >= 3 and _is_number(fields[2]):
             rows.append(fields[:3])
-        elif number > 1:  # the first line may name the columns
+        elif not first:  # which may name the columns
             raise InputError(
                 f"{path}:{number}: {line[:60]!r} is neither two words and a score nor four words of an analogy."
             )
+        first = False
+    if len(rows) > 1 and len(rows[0]) == 4 and all(len(row) in (1, 3) for row in rows[1:]):
+        del rows[0]  # the names of four columns
     kinds = {len(row) for row in rows} - {1}
     if len(kinds) != 1:
         raise InputError(f"{path}: holds {'no pair' if not kinds else 'similarities and analogies'}; give one kind.")

@@ -13,7 +13,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -42,8 +42,10 @@ class Pieces(Protocol):
     def vocab_size(self) -> int:
         """Number of ids."""
 
-    def encode_arrays(self, texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Return ids end to end, and where each text starts."""
+    def encode_arrays(
+        self, texts: Iterable[str], *, disallowed_special: tuple[str, ...]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return ids end to end, and where each text starts; a special token in a text is text, and no error."""
 
     def id_to_piece(self, id: int) -> bytes:
         """Return the bytes of an id."""
@@ -67,7 +69,6 @@ class Lexicon:
     units: tuple[str, ...]
     counts: np.ndarray
     is_cut: bool = True
-    _cuts: dict[str, list[int]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.units)
@@ -85,10 +86,11 @@ class Lexicon:
             most: The most frequent so many are kept.
 
         Raises:
-            InputError: No word in the texts, or a bound below 1.
+            InputError: No word in the texts, one str in their place, or a bound below 1.
         """
         whole("min_count", min_count, 1)
         whole("most", most, 1)
+        check_several(texts)
         tokens = Counter(token for text in texts for token in tokens_of(text))
         words = {token: n for token, n in tokens.items() if not _RUN.match(token)}
         runs = {token: n for token, n in tokens.items() if _RUN.match(token)}
@@ -155,8 +157,9 @@ class Lexicon:
             int32 ids of all texts end to end, and int64 starts, one more than there are texts.
 
         Raises:
-            InputError: These are the names of a tokenizer's pieces: the tokenizer itself encodes.
+            InputError: These are the names of a tokenizer's pieces: the tokenizer itself encodes. Or one str for texts.
         """
+        check_several(texts)
         if not self.is_cut:
             raise InputError("these vectors are those of a tokenizer's pieces. Encode with that tokenizer.")
         order: list[int] = []
@@ -245,7 +248,8 @@ class Lexicon:
     def write(self, path: Path) -> None:
         """Write the units as one JSON text; the counts are those of the vectors."""
         content = {"is_cut": self.is_cut, "units": list(self.units)}
-        artifacts.write_whole(path, (json.dumps(content, ensure_ascii=False, indent=0) + "\n").encode())
+        text = json.dumps(content, ensure_ascii=False, indent=0) + "\n"
+        artifacts.write_whole(path, text.encode("utf-8", "backslashreplace"))  # half a pair as `\ud800`, which is JSON
 
     @classmethod
     def read(cls, path: Path, counts: np.ndarray) -> Lexicon:
@@ -269,6 +273,12 @@ class Lexicon:
                 f"{path.name} has {len(units)} names, and there are {len(counts)} counts; one str for each"
             )
         return cls(units, counts, is_cut)
+
+
+def check_several(texts: Iterable[str]) -> None:
+    """Refuse one str where several are meant: its characters would be taken for texts."""
+    if isinstance(texts, str):
+        raise InputError("texts is one text; it takes several. Give a list: [text].")
 
 
 def tokens_of(text: str) -> list[str]:
@@ -305,7 +315,7 @@ def _enough(found: Counter[str], min_count: int, single: int) -> Counter[str]:
 def _pieces_of(tokens: dict[str, int], pieces: Pieces, prefix: str) -> Counter[str]:
     """Count the pieces of tokens, all their characters, and without a prefix the phrases of two pieces too."""
     found: Counter[str] = Counter()
-    ids, starts = pieces.encode_arrays(tokens)
+    ids, starts = pieces.encode_arrays(tokens, disallowed_special=())
     times = np.repeat(np.fromiter(tokens.values(), np.int64, len(tokens)), np.diff(starts))
     names = [_text_of(pieces.id_to_piece(id_)) for id_ in range(pieces.vocab_size)]
     counts = np.bincount(ids, times, pieces.vocab_size)

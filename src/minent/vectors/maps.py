@@ -17,7 +17,7 @@ import numpy as np
 import scipy.sparse as sparse
 from threadpoolctl import threadpool_limits
 
-from minent.errors import InputError
+from minent.errors import InputError, number, whole
 from minent.runtime import Progress, Reporter, silent, thread_count
 from minent.vectors import kernels
 
@@ -64,8 +64,8 @@ def neighbour_map(
         raise InputError(
             f"points has shape {points.shape}; it takes a table of finite numbers, one row for each point."
         )
-    if not perplexity >= 1 or iterations < 0:
-        raise InputError(f"perplexity is {perplexity!r} and iterations {iterations!r}; at least 1 and 0.")
+    number("perplexity", perplexity, 1)
+    whole("iterations", iterations, 0)
     points = _centred(points)
     places = _principal_plane(points)
     if len(points) < 4:

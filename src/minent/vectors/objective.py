@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sparse
 
-from minent.runtime import thread_count
+from minent.runtime import ordered_map, thread_count
 from minent.vectors import kernels
 
 _BLOCK_ROWS = 256
@@ -60,7 +60,8 @@ class PairCost:
             contexts: `c`, likewise.
         """
         with ThreadPoolExecutor(thread_count()) as pool:
-            return sum(pool.map(lambda first: self._scored(first, centres, contexts)[0], self._firsts())) / math.log(2)
+            bits = ordered_map(pool, lambda first: self._scored(first, centres, contexts)[0], self._firsts())
+            return sum(bits) / math.log(2)
 
     def __call__(self, centres: np.ndarray, contexts: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Return `S` in bits per pair and its gradients, in bits, with respect to both tables.
@@ -73,7 +74,7 @@ class PairCost:
         centre_gradient = np.empty_like(centres)
         context_gradient = np.zeros(contexts.shape, dtype=np.float64)
         with ThreadPoolExecutor(thread_count()) as pool:
-            blocks = pool.map(lambda first: self._block(first, centres, contexts), self._firsts())
+            blocks = ordered_map(pool, lambda first: self._block(first, centres, contexts), self._firsts())
             for first, (value, centre, context) in zip(self._firsts(), blocks):
                 cost += value
                 centre_gradient[first : first + _BLOCK_ROWS] = centre

@@ -19,7 +19,7 @@ import scipy.sparse as sparse
 from scipy.spatial.distance import cdist
 from threadpoolctl import threadpool_limits
 
-from minent.errors import InputError, whole
+from minent.errors import InputError, number, whole
 from minent.runtime import Progress, Reporter, silent
 from minent.vectors import kernels
 
@@ -83,9 +83,8 @@ class LibraryPlanner:
             raise InputError(
                 f"slots {one} and {other} stand at the same place, {slots[one].tolist()}. Give each its own."
             )
-        self.min_distance = (float(nearest) if len(slots) > 1 else 1.0) if min_distance is None else float(min_distance)
-        if not (np.isfinite(self.min_distance) and self.min_distance > 0):
-            raise InputError(f"min_distance is {min_distance!r}; it takes metres, above 0.")
+        own = float(nearest) if len(slots) > 1 else 1.0
+        self.min_distance = own if min_distance is None else number("min_distance", min_distance, 0, " m", above=True)
 
     def plan(
         self,
@@ -120,6 +119,7 @@ class LibraryPlanner:
         if categories is not None and len(categories) != n:
             raise InputError(f"categories names {len(categories)} items, but there are {n}.")
         whole("restarts", restarts, 0)
+        whole("seed", seed, 0)
         with threadpool_limits(1, user_api="blas"):
             places = self._places(first, pairs, seed)
             slot_of = self._improved(self._starts(first, places), first, pairs, restarts, seed, progress)
@@ -193,22 +193,22 @@ class LibraryPlanner:
         both = sparse.csr_matrix(pairs + pairs.T)
         random = np.random.default_rng(seed)
         best, least = starts[0], np.inf
-        for number in range(len(starts) + restarts):
-            slot_of = starts[number].copy() if number < len(starts) else self._shaken(best, random, number)
+        for turn in range(len(starts) + restarts):
+            slot_of = starts[turn].copy() if turn < len(starts) else self._shaken(best, random, turn)
             kernels.swap_while_better(
                 slot_of, len(self.slots), first, both.indptr, both.indices, both.data, self.from_door, self.between
             )
             metres = self.metres(slot_of, first, pairs)
             if metres < least - 1e-12:
                 best, least = slot_of, metres
-            done = max(0, number + 1 - len(starts))
+            done = max(0, turn + 1 - len(starts))
             progress(Progress("plan the shelves", done, restarts, "restarts", f"{least:.2f} m"))
         return best
 
-    def _shaken(self, slot_of: np.ndarray, random: np.random.Generator, number: int) -> np.ndarray:
+    def _shaken(self, slot_of: np.ndarray, random: np.random.Generator, turn: int) -> np.ndarray:
         """Shuffle a few items, or every third time all of them."""
         shaken = slot_of.copy()
-        if number % 3 == 0:
+        if turn % 3 == 0:
             return random.permutation(len(self.slots))[: len(slot_of)].astype(np.int64)
         some = random.permutation(len(slot_of))[:_KICK]
         shaken[some] = shaken[random.permutation(some)]
@@ -243,18 +243,16 @@ def walks(loans: Sequence[Sequence[int]], items: int | None = None) -> tuple[np.
     Raises:
         InputError: No loan with an item, or an id outside `[0, items)`.
     """
-    for number, loan in enumerate(loans):
-        if strange := [item for item in loan if not isinstance(item, (int, np.integer))]:
-            raise InputError(f"loan {number} holds {strange[0]!r}; items are whole numbers from 0. Number them first.")
-    rows = [sorted(set(map(int, loan))) for loan in loans]
+    most = None if items is None else whole("items", items, 1) - 1
+    said = ". Number the items first" if items is None else f", for there are {items} items"
+    rows = [
+        sorted({whole(f"an item of loan {place}", item, 0, most, said) for item in loan})
+        for place, loan in enumerate(loans)
+    ]
     rows = [row for row in rows if row]
     if not rows:
         raise InputError("loans holds no item. Give what was borrowed together, such as [[0, 1], [1, 2]].")
     n = max(row[-1] for row in rows) + 1 if items is None else items
-    for number, row in enumerate(rows):
-        if row[0] < 0 or row[-1] >= n:
-            wrong = row[0] if row[0] < 0 else row[-1]
-            raise InputError(f"loan {number} holds the item {wrong}, but items are numbered from 0 to {n - 1}.")
     first = np.zeros(n)
     here, there, chance = [], [], []
     for row in rows:

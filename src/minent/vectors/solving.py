@@ -9,7 +9,7 @@ import numpy as np
 import scipy.optimize
 
 from minent.lowrank import svd
-from minent.runtime import Progress, Reporter, thread_count
+from minent.runtime import Progress, Reporter, ordered_map, thread_count
 from minent.vectors.config import MOST_EXACT, VectorsConfig
 from minent.vectors.objective import PairCost, door_bits
 from minent.vectors.sampling import SampledCost
@@ -78,10 +78,11 @@ class _Problem:
         note = f"{curve[-1]:.3f} bits per pair"
         self.progress(Progress("fit word vectors", len(curve) - 1, self.config.max_iterations, "steps", note))
 
-    def with_door(self, table: np.ndarray, gradient: np.ndarray) -> tuple[float, np.ndarray]:
+    def with_door(self, table: np.ndarray, gradient: np.ndarray, share: float = 1.0) -> tuple[float, np.ndarray]:
+        """A share of the walk from the door, and the gradient with it."""
         if not self.config.door:
             return 0.0, gradient
-        walk, for_walk = door_bits(table, self.mass, self.config.door)
+        walk, for_walk = door_bits(table, self.mass, share * self.config.door)
         return walk, gradient + for_walk
 
 
@@ -128,7 +129,7 @@ def _step_by_sample(problem: _Problem, table: np.ndarray) -> tuple[np.ndarray, l
             for step, group in enumerate(groups):
                 bits, gradient = _of_blocks(cost, group, walker.table, pool)
                 curve[-1] += bits
-                _, gradient = problem.with_door(walker.table, gradient)
+                _, gradient = problem.with_door(walker.table, gradient, len(group) / len(order))
                 walker.step(gradient, 1 - (number + step / len(groups)) / config.max_iterations)
             problem.told(curve)
     table = walker.table
@@ -143,7 +144,7 @@ def _of_blocks(
     """The bits and the gradient of some blocks, summed in their order."""
     n = cost.exact.pairs.shape[0]
     total, gradient = 0.0, np.zeros_like(table)
-    blocks = pool.map(lambda first: cost.block(int(first), table[:n], table[-n:]), firsts)
+    blocks = ordered_map(pool, lambda first: cost.block(int(first), table[:n], table[-n:]), firsts)
     for first, (bits, for_centres, for_contexts) in zip(firsts, blocks):
         total += bits
         gradient[first : first + len(for_centres)] += for_centres

@@ -14,7 +14,7 @@ from minent.errors import InputError
 from minent.runtime import Progress, Reporter, silent
 from minent.vectors.config import FOR_WORDS, VectorsConfig, dimension_for
 from minent.vectors.counting import checked_rows, cooccurrence
-from minent.vectors.lexicon import Lexicon, Pieces
+from minent.vectors.lexicon import Lexicon, Pieces, check_several
 from minent.vectors.objective import PairCost
 from minent.vectors.solving import minimise, start
 from minent.vectors.texts import common_direction, text_means
@@ -130,8 +130,7 @@ def train_words(
         'dog'
     """
     config = config or FOR_WORDS
-    if isinstance(texts, str):
-        raise InputError("texts is one text; it takes several. Give a list: [text].")
+    check_several(texts)
     if iter(texts) is texts:
         raise InputError("texts can be read only once, and it is read twice. Give a list: list(texts).")
     progress(Progress("find words", 0, None, "texts"))

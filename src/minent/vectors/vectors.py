@@ -252,7 +252,7 @@ class Vectors:
             texts: An iterable of str.
 
         Raises:
-            InputError: The vectors are not those of words.
+            InputError: The vectors are not those of words, or texts is one str.
         """
         return self.embed(*self._named().encode_arrays(texts))
 
@@ -280,6 +280,8 @@ class Vectors:
     def export(self, path: str | Path, format: str) -> None:
         """Write the rows that have names, for other libraries; `from_file` reads them back.
 
+        Names that no UTF-8 can hold, as texts of broken bytes have them, are left out.
+
         Args:
             path: The file to write; one that is there is replaced.
             format: `"word2vec-text"`, `"word2vec-binary"` or `"safetensors"`.
@@ -289,7 +291,7 @@ class Vectors:
             ArtifactError: The file cannot be written.
         """
         lexicon = self._named()
-        named = [id_ for id_, unit in enumerate(lexicon.units) if unit and self.known[id_]]
+        named = [id_ for id_, unit in enumerate(lexicon.units) if unit and self.known[id_] and _is_text(unit)]
         formats.write(path, format, [lexicon.units[id_] for id_ in named], self.matrix[named], self.counts[named])
 
     @classmethod
@@ -369,6 +371,10 @@ class Vectors:
                 seconds=manifest.measured["seconds"],
                 lexicon=lexicon,
             )
+
+
+def _is_text(name: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
