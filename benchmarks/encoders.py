@@ -149,7 +149,7 @@ def parameters(model: nn.Module) -> int:
 def step_seconds(model: nn.Module, task: Masked) -> float:
     """Processor seconds of one forward and backward pass."""
     begun = time.process_time()
-    masked_losses(model, task).mean().backward()  # type: ignore[arg-type]
+    masked_losses(model, task).mean().backward()
     taken = time.process_time() - begun
     model.zero_grad()
     return taken

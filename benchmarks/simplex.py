@@ -72,14 +72,14 @@ def check_against_digits(seed: int) -> None:
             assert errors[1] < 1e-5
 
 
-def entmax_in_digits(row: list[float], alpha):  # type: ignore[no-untyped-def]
+def entmax_in_digits(row: list[float], alpha):
     """Halve an interval for the threshold until `DIGITS` digits stand."""
     from mpmath import mpf
 
     e, top = alpha - 1, max(row)
     s = [mpf(value) - mpf(top) for value in row]
 
-    def powers(t):  # type: ignore[no-untyped-def]
+    def powers(t):
         return [(1 + e * (value - t)) ** (1 / e) if 1 + e * (value - t) > 0 else mpf(0) for value in s]
 
     low, high = mpf(0), (1 - mpf(len(row)) ** -e) / e

@@ -166,7 +166,7 @@ def documented_names(docstring: str) -> list[str] | None:
 def parameters_of(thing: object) -> list[str]:
     if inspect.isclass(thing) and dataclasses.is_dataclass(thing):
         return [field.name for field in dataclasses.fields(thing) if not field.name.startswith("_")]
-    function = thing.__init__ if inspect.isclass(thing) else thing  # type: ignore[misc]
+    function = thing.__init__ if inspect.isclass(thing) else thing
     names = [name.strip("*") for name in inspect.signature(function).parameters]
     return [name for name in names if name not in {"self", "cls"} and not name.startswith("_")]
 

@@ -21,8 +21,6 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Path:
-    pytest.importorskip("build", reason="pip install 'minent[dev]' brings it")
-    pytest.importorskip("hatchling", reason="pip install 'minent[dev]' brings it")
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

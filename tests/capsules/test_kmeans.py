@@ -369,7 +369,7 @@ def test_bad_weights_are_named(weights, message):
         SoftKMeans(2).fit(np.arange(4.0).reshape(4, 1), sample_weight=weights)
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")  # one check wants pandas
 def test_scikit_learn_takes_it_for_one_of_its_own():
     """Every check; that of sparse input wants probabilities of four classes."""
     for arguments in ({}, {"metric": "cosine"}, {"sharpness": math.inf}):

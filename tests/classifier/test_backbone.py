@@ -11,17 +11,11 @@ import pytest
 
 import minent
 from minent.classifier import TextClassifier
+from minent.classifier.members import backbone as rungs
 from minent.errors import InputError
 from minent.prompts import load_backbone
 from tests.classifier.corpora import draw
-
-pytest.importorskip("transformers", reason="transformers is not installed (pip install 'minent[hf]')")
-
-from minent.classifier.members import backbone as rungs
 from tests.prompts import families
-
-# transformers warns of its own coming changes; our own warnings stay errors, as they are of other kinds.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 
 POOL, _ = draw(60, seed=51)
 TEXTS, LABELS = draw(6, seed=52)

@@ -55,7 +55,6 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_files_say_what_the_model_says(name, format, tmp_path):
-    pytest.importorskip("onnxruntime" if format == "onnx" else "transformers", reason=f"{format} is not installed")
     classifier = MODELS[name]()
     assert "8 bits" not in name or "steps" in classifier.model_.packed
     assert "mixtures" not in name or "mixture" in classifier.model_.packed
@@ -72,7 +71,8 @@ def test_the_files_say_what_the_model_says(name, format, tmp_path):
 
 
 def test_onnx_keeps_labels_in_its_metadata_and_padding_says_nothing(tmp_path):
-    onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    import onnxruntime
+
     classifier = model_of("spaced", "length")
     export(classifier, tmp_path / "out", format="onnx")
     session = onnxruntime.InferenceSession(tmp_path / "out" / "model.onnx")
@@ -86,8 +86,9 @@ def test_onnx_keeps_labels_in_its_metadata_and_padding_says_nothing(tmp_path):
 
 
 def test_what_transformers_masks_is_not_read(tmp_path):
-    torch = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    import torch
+    import transformers
+
     from minent.classifier.exporting.modeling_minent import MinentForSequenceClassification
 
     export(model_of("spaced", "length"), tmp_path / "out", format="huggingface")
@@ -126,7 +127,6 @@ print(json.dumps({
 
 
 def test_transformers_loads_the_folder_without_minent(tmp_path):
-    pytest.importorskip("transformers", reason="transformers is not installed (pip install 'minent[hf]')")
     classifier = model_of("spaced", "tfidf")
     export(classifier, tmp_path / "out", format="huggingface")
     texts = [text for text in probes.draw(classifier.model_.vocabulary, TEXTS, 60) if text.strip()]
@@ -168,7 +168,8 @@ def _words(text: str, script: str) -> list[str]:
 @pytest.mark.parametrize("script", ["spaced", "unspaced"])
 @given(data=st.data())
 def test_the_tokenizer_reads_as_the_analyser_does(script, data):
-    tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed")
+    import tokenizers
+
     text = data.draw(st.text(NASTY, max_size=40))
     units = sorted(set(_words(text, script)))
     told = tokenizers.Tokenizer.from_str(tokenizer.files(script, units)["tokenizer.json"])
@@ -185,7 +186,8 @@ def test_spaces_are_those_of_python():
 
 @pytest.mark.parametrize("script", ["spaced", "unspaced"])
 def test_the_end_of_a_long_text_is_not_read(script):
-    tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed")
+    import tokenizers
+
     told = tokenizers.Tokenizer.from_str(tokenizer.files(script, ["a", "b", "σ", "ς"])["tokenizer.json"])
     assert told.encode("a." * 9_999 + "aΣbbb").ids.count(3) == 0
     assert len(told.encode("好" * 20_000 + "b").ids) == (1 if script == "spaced" else 20_000)
@@ -203,7 +205,6 @@ def test_ngrams_are_spelt_in_rising_ids():
 
 
 def test_what_differs_is_refused_and_leaves_nothing(tmp_path, monkeypatch):
-    pytest.importorskip("transformers", reason="transformers is not installed")
     keys = huggingface._keys
     monkeypatch.setattr(huggingface, "_keys", lambda ids, vocab_size: keys(ids, vocab_size) + (ids.shape[1] == 2))
     with pytest.raises(ArtifactError, match=r"differs from the model by 0\.\d+ in a probability and in \d+ of 1000"):
@@ -260,7 +261,6 @@ def test_probes_are_as_many_as_asked_the_same_each_time_and_reach_beyond_the_end
 
 
 def test_graph_is_the_same_each_time():
-    pytest.importorskip("onnx", reason="onnx is not installed")
     model = model_of("spaced", "tfidf").model_
     made = [graph.build(model, ngrams.spell(model.vocabulary), ["x", "y", "z"]) for _ in range(2)]
     assert made[0].SerializeToString(deterministic=True) == made[1].SerializeToString(deterministic=True)

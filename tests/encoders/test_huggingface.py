@@ -8,13 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import transformers
 
 from minent.encoders import EncoderConfig, PretrainConfig, PretrainedEncoder, pretrain
 from minent.errors import InputError, MissingExtraError
-
-transformers = pytest.importorskip("transformers", reason="transformers is not installed (pip install 'minent[hf]')")
-# transformers warns of its own coming changes; our own warnings stay errors, as they are of other kinds.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 SHAPE = EncoderConfig(vocab_size=40, dim=16, layers=2, max_length=32, heads=2)
 ROWS = torch.tensor([[5, 6, 7, 8], [9, 10, 0, 0]])
@@ -69,8 +66,9 @@ def test_the_loss_counts_what_is_asked_for_and_trains() -> None:
     assert model(ROWS, labels=labels).loss < found.loss
 
 
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft asks by this name
 def test_peft_adapts_it() -> None:
-    peft = pytest.importorskip("peft", reason="peft is not installed")
+    peft = pytest.importorskip("peft", reason="peft is not installed (pip install 'minent[peers]')")
     from minent.encoders.huggingface import to_transformers
 
     model = to_transformers(_trained())

@@ -76,7 +76,7 @@ def _install() -> None:
     names = {name: thing for name, thing in globals().items() if callable(thing) and not name.startswith("_")}
     vars(module).update(names)
     sys.modules["scipy.linalg.interpolative"] = module
-    scipy.linalg.interpolative = module  # type: ignore[attr-defined]
+    scipy.linalg.interpolative = module
 
 
 def pytest_configure(config) -> None:

@@ -12,17 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import transformers
 
 from minent.artifacts import read_manifest
 from minent.errors import ArtifactError, InputError, MissingExtraError
 from minent.prompts import PromptTuner, load_backbone, text_features
-
-transformers = pytest.importorskip("transformers", reason="transformers is not installed (pip install 'minent[hf]')")
-
-from tests.prompts import families  # noqa: E402 - needs transformers, which may be missing
-
-# transformers warns of its own coming changes; our own warnings stay errors, as they are of other kinds.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+from tests.prompts import families
 
 SPEAKING = ["bert", "roberta", "albert", "distilbert", "gpt2", "llama"]
 CAUSAL = ("gpt2", "llama")

@@ -9,21 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-pytest.importorskip("transformers", reason="transformers is not installed (pip install 'minent[hf]')")
+from minent.prompts import load_backbone
+from minent.prompts.heads import VectorHead, WordHead
+from minent.prompts.model import PromptModel, body_copy
+from minent.prompts.reparametrize import REPARAMETRIZATIONS
+from minent.prompts.rows import Assembler
+from minent.prompts.template import parse
+from minent.prompts.training import NETWORK_SHARE, Schedule, _rise_and_fall, batches, train
+from minent.prompts.verbalizer import averaging
+from tests.prompts import families
+
 peft = pytest.importorskip("peft", reason="peft is not installed (pip install 'minent[peers]')")
-
-from minent.prompts import load_backbone  # noqa: E402 - transformers may be missing
-from minent.prompts.heads import VectorHead, WordHead  # noqa: E402
-from minent.prompts.model import PromptModel, body_copy  # noqa: E402
-from minent.prompts.reparametrize import REPARAMETRIZATIONS  # noqa: E402
-from minent.prompts.rows import Assembler  # noqa: E402
-from minent.prompts.template import parse  # noqa: E402
-from minent.prompts.training import NETWORK_SHARE, Schedule, _rise_and_fall, batches, train  # noqa: E402
-from minent.prompts.verbalizer import averaging  # noqa: E402
-from tests.prompts import families  # noqa: E402
-
-# transformers and peft warn of their own coming changes; our own warnings stay errors, as they are of other kinds.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+# peft asks transformers by a name that is to go.
+pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 
 TEXTS = ["a e i x", "b c", "o u y z a", "d f g b x", "e", "g d y", "i a", "c b f z"]
 GOALS = np.arange(8) % 2

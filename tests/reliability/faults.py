@@ -93,9 +93,9 @@ def _child(folder: Path, said: Path, words: list[str]) -> None:
     from minent.cli import main
     from minent.tokenizer import checkpoints
 
-    ladder.time = types.SimpleNamespace(monotonic=lambda: 0.0, perf_counter=lambda: 0.0)  # type: ignore[assignment]
+    ladder.time = types.SimpleNamespace(monotonic=lambda: 0.0, perf_counter=lambda: 0.0)
     checkpoints.SECONDS_BETWEEN = 0.0
-    encoders.PretrainConfig = functools.partial(encoders.PretrainConfig, checkpoint_seconds=0.0)  # type: ignore
+    encoders.PretrainConfig = functools.partial(encoders.PretrainConfig, checkpoint_seconds=0.0)
     os.chdir(folder)
     sys.stdout, sys.stderr = open(os.devnull, "w"), said.open("w")  # noqa: SIM115 - closed when the process ends
     main(words)

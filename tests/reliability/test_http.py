@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 
 import pytest
+import schemathesis
 from hypothesis import HealthCheck, given, settings
 
 from minent.server import Limits, create_app
 
-schemathesis = pytest.importorskip("schemathesis", reason="pip install 'minent[dev]' brings it")
 pytestmark = pytest.mark.slow
 
 ROUTES = ["POST /predict", "POST /tokenize", "POST /explain", "GET /health", "GET /metrics"]

@@ -11,7 +11,7 @@ from minent import report
 from minent.report import Run, Trial
 from tests.report.test_report import HOSTILE, LONG, facts, manifest
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+sync_api = pytest.importorskip("playwright.sync_api", reason="the wheel is tested without playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 

@@ -76,7 +76,8 @@ def test_steps_serve_arrays_as_they_serve_floats() -> None:
 
 
 def test_steps_and_series_serve_tensors() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     x, taylor = [0.5, 1.0, 2.0], taylor_of(lambda x: np.exp(x) - x**0.5 / np.cos(x))
     for step in (householder_step, inverse_taylor_step):
         ours = step(taylor(torch.tensor(x, dtype=torch.float64), 4))

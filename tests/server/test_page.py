@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from playwright import sync_api
 
 from minent.server import create_app
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 

@@ -13,6 +13,7 @@ from tests.simplex.catalogue import LOSSES, MAPS
 
 POINT = torch.tensor([[1.1, 0.35, 0.0, -0.2], [0.5, 0.4, 0.17, 0.1]], dtype=torch.float64)
 
+# torch says so of its own log_ndtr under vmap, which the normal noise of `perturb_max` calls.
 pytestmark = pytest.mark.filterwarnings("ignore:There is a performance drop.*log_ndtr:UserWarning")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tokenizers
 
 from minent.errors import InputError
 from minent.tokenizer import Tokenizer
@@ -15,7 +16,6 @@ from minent.tokenizer.formats.huggingface import _decimal
 from tests.tokenizer import fuzz
 from tests.tokenizer.test_fuzz import assert_same_ids
 
-tokenizers = pytest.importorskip("tokenizers")
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -79,7 +79,8 @@ def test_names_of_specials_give_way_to_pieces(tmp_path):
 
 def test_the_folder_is_loaded_by_auto_tokenizer(made, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    transformers = pytest.importorskip("transformers", reason="the extra hf is not installed")
+    import transformers
+
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text('{"model_type": "bert"}')  # of the user, and it stays
     made.export(tmp_path / "model", "huggingface")
@@ -105,7 +106,8 @@ def test_the_folder_is_loaded_by_auto_tokenizer(made, tmp_path, monkeypatch):
 
 
 def test_special_tokens_in_the_folder(tmp_path):
-    transformers = pytest.importorskip("transformers", reason="the extra hf is not installed")
+    import transformers
+
     made = fuzz.with_specials()
     made.export(tmp_path / "model", "huggingface")
     theirs = transformers.AutoTokenizer.from_pretrained(str(tmp_path / "model"))

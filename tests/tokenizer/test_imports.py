@@ -82,7 +82,8 @@ def test_tiktoken(tmp_path):
 
 
 def test_a_merge_list_of_huggingface(tmp_path):
-    tokenizers = pytest.importorskip("tokenizers")
+    import tokenizers
+
     theirs = tokenizers.ByteLevelBPETokenizer()
     theirs.train_from_iterator(LINES, vocab_size=400, special_tokens=["<s>"], show_progress=False)
     theirs.save(str(tmp_path / "tokenizer.json"))
@@ -124,7 +125,8 @@ def test_metaspace_and_byte_fallback(tmp_path):
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
 def test_a_model_of_sentencepiece(tmp_path, kind):
-    peer = pytest.importorskip("sentencepiece")
+    import sentencepiece as peer
+
     writer = io.BytesIO()
     lines = [line.strip() for line in LINES if line.strip()]
     peer.SentencePieceTrainer.train(

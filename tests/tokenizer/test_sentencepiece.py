@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sentencepiece as peer
 
 from minent import samples
 from minent.errors import InputError
@@ -15,7 +16,6 @@ from minent.tokenizer.formats import protobuf, sentencepiece
 from tests.tokenizer import fuzz
 from tests.tokenizer.reference import sentences
 
-peer = pytest.importorskip("sentencepiece")
 GOLDEN = Path(__file__).parent / "golden"
 
 

@@ -12,7 +12,7 @@ from minent.errors import ArtifactError
 try:
     import fcntl
 except ImportError:  # not a system of the Unix family: there a second run is not noticed
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment] # None stands for a module that is not there
 
 
 @contextmanager

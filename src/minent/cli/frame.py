@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -120,9 +120,9 @@ def _complain(sentence: str, code: int) -> int:
     return code
 
 
-def _usage(error: Exception) -> str:
-    path = error.ctx.command_path if getattr(error, "ctx", None) else "minent"  # type: ignore[attr-defined]
-    return f"{error.format_message()} Try '{path} --help'."  # type: ignore[attr-defined]
+def _usage(error: Any) -> str:  # the error of whichever click typer has
+    path = error.ctx.command_path if getattr(error, "ctx", None) else "minent"
+    return f"{error.format_message()} Try '{path} --help'."
 
 
 def _write_any_text(stream: TextIO | None) -> None:

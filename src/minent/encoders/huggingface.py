@@ -73,7 +73,7 @@ class MinentModel(PreTrainedModel):
 
     def set_input_embeddings(self, value: nn.Module) -> None:
         """Replace the table of token embeddings."""
-        self.encoder.embedding = value  # type: ignore[assignment]
+        self.encoder.embedding = value  # type: ignore[assignment] # transformers says any module; it passes a table
 
     def forward(
         self,

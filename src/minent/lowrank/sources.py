@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -32,7 +33,7 @@ from minent.lowrank.tensors import to_numpy
 _CHUNK_BYTES = 1 << 25
 
 
-class Source:
+class Source(ABC):
     """A matrix `a` of some shape and dtype.
 
     `matrix` is the matrix itself where it is in memory, else None; `total` its squared length and
@@ -46,17 +47,17 @@ class Source:
     total: float | None = None
     once = False
 
+    @abstractmethod
     def times(self, x: Array) -> Array:
         """`a @ x`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rows_on(self, y: Array) -> Array:
         """`y.H @ a`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def columns(self, wanted: Array) -> Array:
         """`a[:, wanted]` as a plain array."""
-        raise NotImplementedError
 
     def entries(self) -> Array:
         """All of `a` as a plain array, asked for from the side on which there are fewer unit vectors."""

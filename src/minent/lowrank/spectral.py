@@ -85,7 +85,9 @@ def svd(a: ArrayLike | Any, *, rank: int | None = None, tolerance: float | None 
     if source.matrix is not None and (whole or _is_small(source, rank)):
         return like(_exact(source, rank, tolerance), a)
     draw = np.random.default_rng(seed)
-    return like(leading(source, rank, draw) if rank is not None else _reach(source, float(tolerance), draw), a)  # type: ignore[arg-type]
+    if rank is not None:
+        return like(leading(source, rank, draw), a)
+    return like(_reach(source, float(tolerance), draw), a)  # type: ignore[arg-type] # one of both is given
 
 
 def _is_small(source: Source, rank: int | None) -> bool:

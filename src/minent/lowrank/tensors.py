@@ -34,9 +34,7 @@ def like(result: Result, a: Any) -> Result:
         return result
     if isinstance(result, np.ndarray):
         return sys.modules["torch"].from_numpy(np.array(result)).to(a.device)  # a copy: views may be read-only
-    arrays = {
-        field.name: like(getattr(result, field.name), a)
-        for field in dataclasses.fields(result)  # type: ignore[arg-type]
-        if isinstance(getattr(result, field.name), np.ndarray)
-    }
-    return dataclasses.replace(result, **arrays)  # type: ignore[type-var]
+    parts: Any = result
+    values = {field.name: getattr(result, field.name) for field in dataclasses.fields(parts)}
+    arrays = {name: like(value, a) for name, value in values.items() if isinstance(value, np.ndarray)}
+    return dataclasses.replace(parts, **arrays)

@@ -56,6 +56,7 @@ for _function in vars(text).copy().values():
 def bind(taylor: Any, count: int, order: int, family: int, multiplicity: int) -> tuple[Any, Any]:
     """Compile the search around `taylor`, which takes `count` parameters: for one root, and the loop over many."""
     _check(taylor, count, order)
+    # The type of an intrinsic counts the context, which Numba passes itself.
     spread = njit((lambda row: to_fixed_tuple(row, count)) if count else (lambda row: ()), **OPTIONS)  # type: ignore[call-arg]
 
     @njit(**OPTIONS)

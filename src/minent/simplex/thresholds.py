@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 
 import torch
 
@@ -91,7 +92,7 @@ def check_sum(k: float | torch.Tensor, scores: torch.Tensor, dim: int) -> torch.
     return spread("k", k, scores, dim)
 
 
-class _Chosen:
+class _Chosen(ABC):
     """What both maps share: k shifts the threshold, and the threshold alone."""
 
     def drift(self, p: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
@@ -102,9 +103,9 @@ class _Chosen:
         total = g.sum(-1, keepdim=True)
         return g / torch.where(total == 0, 1.0, total)
 
+    @abstractmethod
     def slope(self, p: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
         """How fast each entry falls when the threshold rises; each map has its own."""
-        raise NotImplementedError
 
     def project(self, p: torch.Tensor, v: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
         return projected(self.slope(p, k), v)

@@ -15,7 +15,7 @@ from minent.tokenizer.streaming import DecodingStream
 from minent.tokenizer.text import to_utf8
 
 if TYPE_CHECKING:
-    from minent.tokenizer.model import Tokenizer
+    pass
 
 _KERNEL_FROM = 1024  # ids; fewer are joined sooner by Python
 
@@ -87,8 +87,7 @@ class Decoding:
             >>> stream.feed([198]), stream.feed([172])
             ('', 'é')
         """
-        this: Tokenizer = self  # type: ignore[assignment]
-        return DecodingStream(this)
+        return DecodingStream(self)
 
     # --- the vocabulary -----------------------------------------------------------------------------------------------
 

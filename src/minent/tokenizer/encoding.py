@@ -21,7 +21,6 @@ from minent.tokenizer.text import Rows, check_iterable, join, normalize, row_sta
 
 if TYPE_CHECKING:
     from minent.tokenizer.characters import Characters
-    from minent.tokenizer.model import Tokenizer
 
 _MOST_ALPHA = 1e9  # so that sums of scores times alpha stay finite
 _TABLE_FROM = 10_000  # ids; fewer do not pay for a table of all
@@ -222,8 +221,7 @@ class Encoding:
             >>> stream.feed("a") + stream.feed("!") + stream.finish()
             [100, 36]
         """
-        this: Tokenizer = self  # type: ignore[assignment]
-        return EncodingStream(this)
+        return EncodingStream(self)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 

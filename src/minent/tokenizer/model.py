@@ -237,8 +237,7 @@ class Tokenizer(Analysis, Decoding):
         """
         from minent.tokenizer import formats
 
-        is_file = isinstance(counts, (str, Path))
-        given: Any = formats.vocabulary.read(Path(counts), format) if is_file else counts  # type: ignore[arg-type]
+        given: Any = formats.vocabulary.read(Path(counts), format) if isinstance(counts, (str, Path)) else counts
         return cls(**formats.imported.tokenizer_parts(given, vocab_size, texts, faithful))
 
     def to_bytepiece(self, path: str | Path, *, accept_differences: bool = False) -> None:

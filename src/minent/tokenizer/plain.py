@@ -41,7 +41,7 @@ def segment_rows(rows: Rows, links: Links) -> tuple[np.ndarray, np.ndarray]:
 
 def segment(data: bytes, links: Links) -> list[int]:
     """The ids of one text."""
-    units, falls, pieces, suffixes, lengths, scores = (memoryview(part) for part in links[:6])  # type: ignore[arg-type]
+    units, falls, pieces, suffixes, lengths, scores = (part.data for part in links[:6])
     state, line, before = links.root, 0, -1
     totals, last = [0.0], []
     for i, byte in enumerate(data):

@@ -13,7 +13,8 @@ from minent.tokenizer import automaton as automata
 from minent.tokenizer.text import normalize, to_utf8
 
 if TYPE_CHECKING:
-    from minent.tokenizer.model import Tokenizer
+    from minent.tokenizer.decoding import Decoding
+    from minent.tokenizer.encoding import Encoding
 
 
 class EncodingStream:
@@ -35,7 +36,7 @@ class EncodingStream:
         True
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Encoding) -> None:
         self._tokenizer = tokenizer
         self._begin()
 
@@ -141,7 +142,7 @@ class DecodingStream:
         ['', 'é!', '']
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Decoding) -> None:
         self._tokenizer = tokenizer
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 

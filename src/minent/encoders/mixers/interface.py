@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from minent.encoders.skeleton import EncoderConfig
 
 
-class Mixer(nn.Module):
+class Mixer(nn.Module, ABC):
     """The part of a block that looks at other tokens.
 
     A subclass mixes `inputs (batch, length, dim)` over the tokens that `mask (batch, length)` calls real, and returns
@@ -37,9 +38,9 @@ class Mixer(nn.Module):
     keeps_statistics: ClassVar[bool] = False
     keeps_apart: bool = False
 
+    @abstractmethod
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """Return the update of the residual stream, `(batch, length, dim)`."""
-        raise NotImplementedError
 
     def folded(self) -> Mixer:
         """The same function in its cheapest form for use after training."""
@@ -71,4 +72,4 @@ class Mixer(nn.Module):
     @classmethod
     def macs_per_token(cls, config: EncoderConfig) -> int:
         """Multiply-adds of one forward pass per token, at full length."""
-        raise NotImplementedError
+        raise NotImplementedError  # not abstract: what `folded` returns is not counted

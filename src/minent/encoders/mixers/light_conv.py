@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 import torch
@@ -32,9 +33,9 @@ class Convolution(Mixer):
     def forward(self, inputs: Tensor, mask: Tensor, segments: Tensor | None = None) -> Tensor:
         return self.leave(self.convolve(F.glu(self.enter(inputs)) * mask[:, :, None], segments))
 
+    @abstractmethod
     def convolve(self, values: Tensor, segments: Tensor | None) -> Tensor:
         """Mix `values (batch, length, dim)`, zero at padding, within each document."""
-        raise NotImplementedError
 
     def depthwise(self, values: Tensor, kernels: Tensor, dilation: int, segments: Tensor | None) -> Tensor:
         """Slide a kernel for each channel, `kernels (dim, width)`, over the values.
