@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from minent import corpus, samples
 from minent.artifacts import read_manifest
+from minent.cli import pretraining
+from minent.errors import InputError
+from minent.runtime import Progress, silent
 from tests.cli.terminal import run
 
 SAMPLE = samples.path("subjectivity")
@@ -129,6 +133,7 @@ def test_a_recipe_makes_all_and_in_pieces_the_same(place):
     assert "tokens/s" in tried.out
     assert "the whole run: 12 steps" in tried.out
     assert not (place / "made").exists()
+    assert not (place / "made.partial" / "ready").exists()
     first = follow(place, "--resume", "--pause-after", 0)
     assert (first.code, "paused after 1 of 12 steps" in first.out) == (0, True)
     assert read_manifest(place / "made").facts["steps"] == 1  # what was learnt so far is there too
@@ -152,9 +157,10 @@ def test_a_recipe_with_a_tokenizer_and_another_value(place, tokenizer_folder):
 
 def test_resuming_another_recipe_is_refused(place):
     assert follow(place, "--trial", 0, output="third").code == 0
-    refused = follow(place, "--resume", "--set", "text.passage_bytes=50", output="third")
-    assert (refused.code, refused.err.count("\n")) == (2, 1)
-    assert "leave out --resume to begin anew" in refused.err
+    for other in ("text.passage_bytes=50", "vectors.window=2"):
+        refused = follow(place, "--resume", "--set", other, output="third")
+        assert (refused.code, refused.err.count("\n")) == (2, 1)
+        assert "leave out --resume to begin anew" in refused.err
     assert follow(place, "--trial", 0, "--set", "text.passage_bytes=50", output="third").code == 0
 
 
@@ -170,6 +176,7 @@ def test_resuming_another_recipe_is_refused(place):
         (["--set", "encoder.mixer=gmpl"], "Did you mean 'gmlp'?"),
         (["--set", "encoder.dim=wide"], "tiny.toml: [encoder] "),
         (["--set", "pretrain.batch_size=0"], "[pretrain] batch_size is 0"),
+        (["--vectors", "learnt"], "--vectors stands beside --config, whose recipe learns vectors of its own"),
         (["--dim", 4], "--dim stands beside --config; write --set encoder.dim=... instead."),
     ],
 )
@@ -178,6 +185,41 @@ def test_a_wrong_recipe_costs_one_line(place, more, message):
     assert not (place / "wrong.partial").exists()
     assert (refused.code, refused.err.count("\n")) == (2, 1)
     assert message in refused.err
+
+
+@pytest.mark.parametrize("more", [("--set", "encoder.dim=16"), ("--trial", 5)])
+def test_what_is_about_a_recipe_is_refused_without_one(tokenizer_folder, tmp_path, more):
+    refused = run(
+        "encoder", "pretrain", tokenizer_folder, SAMPLE / "train-0.jsonl", "-o", tmp_path / "e", *SMALL, *more
+    )
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert f"{more[0]} stands without --config, whose recipe it is about" in refused.err
+
+
+def test_a_trial_says_what_the_curve_says():
+    trial, curve = pretraining.Trial(), [{"step": step, "bits": 4.0 - step / 10} for step in range(1, 13)]
+    report = trial.told(silent)
+    for step in range(1, 13):
+        report(Progress("pretrain", step, 24, "steps", "a note for people"))
+    shape, plan = SimpleNamespace(max_length=32), SimpleNamespace(batch_size=4)
+    trained = SimpleNamespace(config=shape, pretrain_config=plan, measured={"device": "cpu"}, facts={"curve": curve})
+    said = trial.sentences(trained, 1000)
+    assert said[1].startswith("loss 3.800 bits per byte in the first quarter, 2.900 in the last; -")
+    assert said[2].startswith("the whole run: 24 steps")
+
+
+def test_a_group_waits_for_its_own_first_process(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")  # as plain torchrun calls every run
+    monkeypatch.setenv("MASTER_PORT", "29500")
+    pretraining.wait_for(tmp_path, True)
+    pretraining.wait_for(tmp_path, False, seconds=0.0)
+    monkeypatch.setattr("os.getppid", lambda: 1)
+    with pytest.raises(InputError, match="did not make its stages within 0 seconds"):
+        pretraining.wait_for(tmp_path, False, seconds=0.0)
+    monkeypatch.setenv("GROUP_WORLD_SIZE", "2")  # each machine has an agent of its own
+    pretraining.wait_for(tmp_path, True)
+    monkeypatch.setattr("os.getppid", lambda: 2)
+    pretraining.wait_for(tmp_path, False, seconds=0.0)
 
 
 def test_without_a_tokenizer_or_a_recipe_nothing_can_be_done(place):

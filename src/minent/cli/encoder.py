@@ -80,6 +80,10 @@ def pretrain(
     Under torchrun the processes share each batch; the first one writes the folder.
     """
     options.check_output(output, overwrite or (resume and config is not None))
+    if config is None:
+        _refuse_without_recipe(context)
+    else:
+        _refuse_beside_recipe(context)
     from minent import encoders
     from minent.cli import pretraining
     from minent.tokenizer import Tokenizer
@@ -87,7 +91,6 @@ def pretrain(
     known = Tokenizer.load(files[0]) if Path(files[0]).is_dir() else None
     files = files if known is None else files[1:]
     if config is not None:
-        _refuse_beside_recipe(context)
         recipe = read_recipe(config, changes or ())
         sources = {}
         for file in files:
@@ -161,16 +164,16 @@ def _follow(
         road.open()
         road.vectors()
     pretraining.wait_for(road.folder, _is_first())
-    if trial is not None:
-        watched = pretraining.Trial()
-        trained = road.pretrain(resume=False, pause_after=trial, trial=watched)
-        if _is_first():
-            print("\n".join(watched.sentences(trained, trained.facts["train_tokens"])))
-            _print_sources(trained)
-            print(f"{road.folder}: what --resume begins with")
-        return
-    trained = road.pretrain(resume=resume, pause_after=pause_after)
+    watched = None if trial is None else pretraining.Trial()
+    pause = pause_after if trial is None else trial
+    trained = road.pretrain(resume=resume and trial is None, pause_after=pause, trial=watched)
     if not _is_first():
+        return
+    pretraining.begun(road.folder)
+    if watched is not None:
+        print("\n".join(watched.sentences(trained, trained.facts["train_tokens"])))
+        _print_sources(trained)
+        print(f"{road.folder}: what --resume begins with")
         return
     trained.save(output, overwrite=True, tokenizer=road.tokenizer(), files=road.files_beside(trained))
     if not _paused(trained, road.folder):
@@ -197,12 +200,27 @@ def _is_first() -> bool:
     return not int(os.environ.get("RANK", "0"))
 
 
+def _refuse_without_recipe(context: typer.Context) -> None:
+    for name, flag in (("changes", "set"), ("trial", "trial")):
+        if _is_given(context, name):
+            raise InputError(f"--{flag} stands without --config, whose recipe it is about. Name one, or leave it out.")
+
+
 def _refuse_beside_recipe(context: typer.Context) -> None:
+    if _is_given(context, "vectors"):
+        raise InputError(
+            "--vectors stands beside --config, whose recipe learns vectors of its own; leave one of the two out, and "
+            "write --set vectors.KEY=... to learn others."
+        )
     for name in (*SHAPE, *PLAN):
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
+        if _is_given(context, name):
             section, flag = "encoder" if name in SHAPE else "pretrain", name.replace("_", "-")
             raise InputError(f"--{flag} stands beside --config; write --set {section}.{name}=... instead.")
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _piece_vectors(folder: str) -> np.ndarray:

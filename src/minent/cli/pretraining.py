@@ -58,13 +58,14 @@ class Road:
         made_of = {
             "text": self.recipe.text,
             "tokenizer": artifacts.plain(self.recipe.tokenizer) if self.known is None else _digest(self.known),
+            "vectors": self.recipe.vectors,
             "files": {name: _sizes(texts) for name, texts in self.files.items()},
         }
         path = self.folder / "recipe.json"
         if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != made_of:
             raise InputError(
-                f"{self.folder}: holds stages of other files, or of another [text] or [tokenizer]. Give those, or "
-                f"leave out --resume to begin anew."
+                f"{self.folder}: holds stages of other files, or of another [text], [tokenizer] or [vectors]. Give "
+                f"those, or leave out --resume to begin anew."
             )
         self.folder.mkdir(parents=True, exist_ok=True)
         artifacts.write_whole(path, json.dumps(made_of, ensure_ascii=False).encode())
@@ -266,11 +267,11 @@ class Trial:
     """Watches the first steps of a run, and says what the whole run will take.
 
     Attributes:
-        seen: For each step when it ended, its number, and its loss in bits.
+        seen: For each step when it ended, and its number.
         planned: The steps of the whole run.
     """
 
-    seen: list[tuple[float, int, float]] = field(default_factory=list)
+    seen: list[tuple[float, int]] = field(default_factory=list)
     planned: int = 0
 
     def told(self, report: Reporter) -> Reporter:
@@ -278,7 +279,7 @@ class Trial:
 
         def take(event: Progress) -> None:
             self.planned = int(event.total or 0)
-            self.seen.append((time.monotonic(), int(event.done), float(event.note.split()[0])))
+            self.seen.append((time.monotonic(), int(event.done)))
             report(event)
 
         return take
@@ -289,14 +290,11 @@ class Trial:
 
         if len(self.seen) < 8:
             return [f"only {len(self.seen)} steps were made, too few to say anything. Give the trial more time."]
-        plan = trained.pretrain_config
-        step_tokens = plan.batch_size * trained.config.max_length
-        times, steps, bits = (np.array(column) for column in zip(*self.seen))
+        step_tokens = trained.pretrain_config.batch_size * trained.config.max_length
+        times, steps = (np.array(column) for column in zip(*self.seen))
         quarter = len(times) // 4  # warming up
         rate = (steps[-1] - steps[quarter]) * step_tokens / max(1e-9, times[-1] - times[quarter])
-        half = len(bits) // 2
-        slope = np.polyfit(np.log2(steps[half:]), bits[half:], 1)[0]
-        first, last = bits[:quarter].mean(), bits[-quarter:].mean()
+        first, last, slope = _descent(trained.facts["curve"])
         tokens = self.planned * step_tokens
         peak = trained.measured.get("peak_bytes")
         memory = f", {peak / 2**30:.1f} GiB of its memory at most" if peak else ""
@@ -314,19 +312,46 @@ class Trial:
         ]
 
 
+def _descent(curve: list[dict[str, Any]]) -> tuple[float, float, float]:
+    """Bits in the first quarter of a curve and in its last, and those for a doubling of the steps in its second half.
+
+    Example:
+        >>> _descent([{"step": step, "bits": 9.0 - step.bit_length()} for step in (1, 2, 4, 8, 16, 32, 64, 128)])
+        (7.5, 1.5, -1.0)
+    """
+    import numpy as np
+
+    steps, bits = (np.array([point[name] for point in curve]) for name in ("step", "bits"))
+    quarter, half = len(bits) // 4, len(bits) // 2
+    slope = np.polyfit(np.log2(steps[half:]), bits[half:], 1)[0]
+    return float(bits[:quarter].mean()), float(bits[-quarter:].mean()), round(float(slope), 6)
+
+
 def wait_for(folder: Path, first: bool, seconds: float = 3600.0) -> None:
     """Wait until the first process of the group has made the stages in a folder; the first one says that it has.
 
     What it says names this group, so that the stages of an earlier one are not taken for its own.
     """
-    group = f"{os.environ.get('TORCHELASTIC_RUN_ID', '')} {os.environ.get('MASTER_PORT', '')}"
-    ready, until = folder / "ready", time.monotonic() + seconds
+    group, ready, until = _group(), folder / "ready", time.monotonic() + seconds
     if first:
         artifacts.write_whole(ready, group.encode())
     while not (ready.is_file() and ready.read_text() == group):
         if time.monotonic() > until:
             raise InputError(f"{folder}: the first process did not make its stages within {seconds:.0f} seconds.")
         time.sleep(0.2)
+
+
+def begun(folder: Path) -> None:
+    """Take back what the first process said, once all of its group have read it."""
+    (folder / "ready").unlink(missing_ok=True)
+
+
+def _group() -> str:
+    """What tells this group of processes from any other: a plain torchrun calls each of its runs alike."""
+    known = [os.environ.get(f"TORCHELASTIC_{name}", "") for name in ("RUN_ID", "RESTART_COUNT")]
+    one_machine = os.environ.get("GROUP_WORLD_SIZE", "1") == "1"
+    agent = str(os.getppid()) if one_machine else ""  # it started them all; each further machine has another
+    return " ".join([*known, os.environ.get("MASTER_PORT", ""), agent])
 
 
 def source_of(path: str) -> str:
