@@ -6,6 +6,7 @@ import json
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from minent import corpus, samples
 from minent.artifacts import read_manifest
@@ -255,6 +256,32 @@ def test_an_encoder_is_shipped_with_its_card(place, tmp_path, monkeypatch):
         assert row["int8"] == pytest.approx(row["float32"], abs=0.01)
     assert (folder / "curve.csv").read_text().count("\n") == 13
     assert (folder / "curve.svg").read_text().startswith("<svg")
+
+
+def test_the_card_of_a_causal_encoder_says_what_it_is(place, tmp_path):
+    cloze = 'card.cloze=["the film is {mask} at all", "{mask} film"]'
+    assert follow(place, "--set", "encoder.causal=true", "--set", cloze, output="causal").code == 0
+    assert run("encoder", "ship", place / "causal", "-o", tmp_path / "small", "--weights", "float32").code == 0
+    card = (tmp_path / "small" / "README.md").read_text()
+    for line in (
+        "A causal language model",
+        "## Bits per byte of text that",
+        "Every token is said from those before it.",
+    ):
+        assert line in card
+    for line in ("masked", "hidden", "{mask}", "at all"):
+        assert line not in card
+    (said,) = [line for line in card.splitlines() if line.startswith("- the film is ...: ")]
+    from minent.encoders import PretrainedEncoder
+    from minent.tokenizer import Tokenizer
+
+    encoder, known = PretrainedEncoder.load(place / "causal").encoder, Tokenizer.load(place / "causal" / "tokenizer")
+    ids = torch.tensor([known.encode("the film is")])
+    with torch.inference_mode():
+        likeliest = encoder.logits(encoder(ids, torch.ones_like(ids, dtype=torch.bool)))[0, -1].softmax(-1).topk(5)
+    assert [float(part.split()[-1]) for part in said.partition(": ")[2].split(", `")] == pytest.approx(
+        likeliest.values.tolist(), abs=0.006
+    )
 
 
 def test_what_is_too_large_or_cannot_be_measured_is_not_shipped(place, encoder_folder, tmp_path):

@@ -1,4 +1,4 @@
-"""What stands at the mask."""
+"""What stands at the mask, and what follows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from minent.encoders import EncoderConfig, PretrainConfig, pretrain
-from minent.encoders.cloze import at_masks
+from minent.encoders.cloze import at_ends, at_masks
 from minent.errors import InputError
 from tests.encoders.forms import make
 
@@ -23,6 +23,20 @@ def test_scores_agree_with_loops() -> None:
         with torch.inference_mode():
             said = encoder.logits(encoder(ids, ids >= 0))[0, row.index(50)].log_softmax(dim=0).double().numpy()
         np.testing.assert_allclose(found[number], said, atol=1e-5)
+
+
+def test_what_follows_agrees_with_loops() -> None:
+    encoder = make({"mixer": "gmlp", "causal": True})
+    found = at_ends(encoder, IDS, STARTS)
+    for number, row in enumerate(ROWS):
+        ids = torch.tensor([row])
+        with torch.inference_mode():
+            said = encoder.logits(encoder(ids, ids >= 0))[0, -1].log_softmax(dim=0).double().numpy()
+        np.testing.assert_allclose(found[number], said, atol=1e-5)
+    with pytest.raises(InputError, match="row 1 is empty"):
+        at_ends(encoder, np.array([5, 6]), np.array([0, 1, 1, 2]))
+    with pytest.raises(InputError, match="the encoder is masked"):
+        at_ends(make({"mixer": "gmlp"}), IDS, STARTS)
 
 
 def test_what_follows_from_the_neighbours_is_said() -> None:
