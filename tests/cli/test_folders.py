@@ -64,6 +64,11 @@ def test_what_is_there_is_passed_over_or_refused(model, folder, tmp_path):
 def test_refusals(model, folder, tmp_path):
     assert "Say with --output where" in run("predict", model, folder).err
     assert "is no folder" in run("predict", model, folder / "b.txt", "-o", tmp_path / "out").err
+    kept = run("predict", model, folder / "b.txt", "--resume")
+    assert (kept.code, kept.out) == (2, "")
+    assert "so no answers are kept. Leave it out." in kept.err
+    into = run("predict", model, folder, "-o", folder / "inner" / "..")
+    assert (into.code, "holds the texts; answers there would be read as texts" in into.err) == (2, True)
     (tmp_path / "none").mkdir()
     assert "holds no file" in run("predict", model, tmp_path / "none", "-o", tmp_path / "out").err
     assert "--top-k is 0" in run("predict", model, folder, "-o", tmp_path / "out", "-k", 0).err

@@ -91,6 +91,13 @@ def test_pairs_come_from_two_columns(backbone, tmp_path):
     assert (made.code, made.err) == (0, "")
     shown = run("prompt", "predict", tmp_path / "p", *backbone, file, *columns)
     assert (shown.code, len(shown.out.splitlines())) == (0, 4)
+    piped = run("prompt", "predict", tmp_path / "p", *backbone, *columns, "--format", "jsonl", stdin=file.read_text())
+    assert (piped.code, piped.err.count("\n")) == (2, 1)
+    assert "it can be read once only. Save it to a file" in piped.err
+    (tmp_path / "pairs.txt").write_text("__label__same a film\n__label__other a spy\n")
+    lines = run("prompt", "tune", *backbone, tmp_path / "pairs.txt", "-o", tmp_path / "q", *columns)
+    assert (lines.code, lines.err.count("\n")) == (2, 1)
+    assert "lines of text have no columns, but --pair-column names 'second'" in lines.err
     assert "two strings are needed" in run("prompt", "predict", tmp_path / "p", *backbone, stdin="a film\n").err
 
 

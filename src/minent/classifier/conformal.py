@@ -100,7 +100,7 @@ class Judgements:
             >>> judged.label_sets(np.array([[0.95, 0.05], [0.85, 0.15]]), 0.9).tolist()
             [[True, False], [True, True]]
         """
-        _check("coverage", coverage)
+        check_share("coverage", coverage)
         repeats = len(self.own) / self.rows
         as_strange = np.searchsorted(self.own, probabilities.astype(np.float64).round(6), side="right") / repeats
         sets = (1 + as_strange) / (self.rows + 1) > 1 - coverage + 1e-12
@@ -128,7 +128,7 @@ class Judgements:
             >>> judged.threshold(0.9), judged.threshold(0.5)
             (0.9, 0.6)
         """
-        _check("precision", precision)
+        check_share("precision", precision)
         order = np.argsort(-self.confidence, kind="stable")
         confidence, repeats = self.confidence[order], len(self.own) / self.rows
         accepted = np.arange(1, len(order) + 1) / repeats
@@ -144,6 +144,8 @@ class Judgements:
         return float(confidence[reached[-1]])
 
 
-def _check(name: str, share: float) -> None:
+def check_share(name: str, share: Any) -> float:
+    """Return a share above 0 and below 1, or refuse it by name."""
     if isinstance(share, bool) or not isinstance(share, (int, float, np.floating)) or not 0 < share < 1:
         raise InputError(f"{name} is {share!r}; it takes a share above 0 and below 1, such as 0.9.")
+    return float(share)

@@ -70,17 +70,16 @@ def promised(classifier: Any, coverage: float | None, precision: float | None) -
     Raises:
         InputError: Both, one out of range, or more than the classifier can promise.
     """
-    from minent.classifier.conformal import Judgements
+    from minent.classifier.conformal import Judgements, check_share
 
     if coverage is not None and precision is not None:
         raise InputError("--coverage and --precision are both given. Leave one out.")
     judgements = Judgements.from_facts(classifier.facts_.get("judgements"))
-    if coverage is not None:
-        judgements.label_sets(classifier.predict_proba([""]), coverage)  # refuse before anything is read
-        return lambda rows: judgements.label_sets(rows, coverage).sum(axis=1)
-    assert precision is not None
-    threshold = judgements.threshold(precision)
-    return lambda rows: (rows.max(axis=1).astype(float).round(6) >= threshold).astype(int)
+    if precision is not None:
+        threshold = judgements.threshold(precision)
+        return lambda rows: (rows.max(axis=1).astype(float).round(6) >= threshold).astype(int)
+    share = check_share("coverage", coverage)  # before anything is read
+    return lambda rows: judgements.label_sets(rows, share).sum(axis=1)
 
 
 def answer_lines(labels: Sequence[str], rows: np.ndarray, lengths: Lengths, as_json: bool) -> Iterator[str]:

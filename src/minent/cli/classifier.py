@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from minent.cli import options, progress, tables
+from minent.cli import options, progress, tables, work
 from minent.cli.answers import AsJson, Coverage, Precision, TopK, likeliest, print_answers, promised
-from minent.errors import InputError, listing
+from minent.errors import InputError
 
 if TYPE_CHECKING:
     from minent.classifier import TextClassifier
@@ -86,7 +86,7 @@ def learn(
     partial = output.with_name(f"{output.name}.partial")
     classifier = TextClassifier(budget_seconds=budget_seconds, seed=seed, backbone=backbone)
     with artifacts.locked(output):
-        _refuse_foreign(partial)
+        work.refuse_foreign(partial, lambda name: _STAGE.search(name) is not None)
         try:
             with progress.bars() as bars:
                 classifier.fit(texts, labels, unlabeled, progress=bars, work_folder=partial, resume=resume)
@@ -101,16 +101,6 @@ def learn(
     print("\n".join(classifier.decision_))
     print(f"model: {output}\nreport: {output / 'report.html'}")
     return classifier
-
-
-def _refuse_foreign(partial: Path) -> None:
-    """Refuse a work folder with files that no fit left there: it would be cleared."""
-    foreign = [path.name for path in partial.iterdir() if not _STAGE.search(path.name)] if partial.is_dir() else []
-    if foreign:
-        raise InputError(
-            f"{partial}: unfinished work goes there, but it holds {listing(foreign, limit=3)}. Move that away, or "
-            f"choose another --output."
-        )
 
 
 def predict(
@@ -146,6 +136,8 @@ def predict(
     if file == "-" or not folder.is_dir():
         if output is not None:
             raise InputError(f"--output is {output}, but {file} is no folder. Send the answers there with '>'.")
+        if resume:
+            raise InputError(f"--resume is given, but {file} is no folder, so no answers are kept. Leave it out.")
         texts = read(file)
     elif output is None:
         raise InputError(f"{file}: is a folder. Say with --output where the answers to its files go.")

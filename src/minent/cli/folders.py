@@ -42,8 +42,10 @@ def predict_folder(
         Each file that was written, and of how many texts.
 
     Raises:
-        InputError: No file, or answers that are there without `resume`.
+        InputError: No file, answers that are there without `resume`, or `output` is the folder of the texts.
     """
+    if output.resolve() == folder.resolve():
+        raise InputError(f"{output}: holds the texts; answers there would be read as texts. Choose another --output.")
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     if not files:
         raise InputError(f"{folder}: holds no file. Name a folder with files of texts.")

@@ -88,6 +88,7 @@ def tune(
 ) -> None:
     """Tune prompts on labelled texts; the backbone stays as it is, unless --mode says otherwise."""
     options.check_output(output, overwrite)
+    _check_pairs(labelled, pair_column, format)
     columns = [text_column] if pair_column is None else [text_column, pair_column]
     read = [
         options.read_labelled(labelled, column, label_column, encoding, encoding_errors, format).split()
@@ -154,6 +155,7 @@ def predict(
 ) -> None:
     """Print a label and its probability for each text."""
     lengths = likeliest(top_k)
+    _check_pairs(file, pair_column, format)
     columns = [text_column] if pair_column is None else [text_column, pair_column]
     read = [options.read(file, column, encoding, encoding_errors, format, allow_empty=True) for column in columns]
     from minent import artifacts
@@ -167,6 +169,17 @@ def predict(
         lengths,
         as_json=as_json,
     )
+
+
+def _check_pairs(file: str, pair_column: str | None, format: str | None) -> None:
+    """Refuse lines of text, which would be read as pairs of the same text twice."""
+    from minent.corpus.tables import format_of
+
+    if pair_column is not None and format_of(file, format) == "txt":
+        raise InputError(
+            f"{'stdin' if file == '-' else file}: lines of text have no columns, but --pair-column names "
+            f"{pair_column!r}. Give a table, and say with --format which if its name does not."
+        )
 
 
 def _paired(columns: list[list[str]]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from minent.errors import InputError, listing
@@ -14,10 +15,19 @@ def clear(folder: Path, names: set[str]) -> None:
     Raises:
         InputError: The folder holds something that is not of `names`.
     """
-    foreign = [path.name for path in folder.iterdir() if path.name not in names] if folder.is_dir() else []
+    refuse_foreign(folder, names.__contains__)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def refuse_foreign(folder: Path, is_ours: Callable[[str], bool]) -> None:
+    """Refuse a folder with files that no unfinished work left there: it would be cleared.
+
+    Raises:
+        InputError: One has a name that is not ours.
+    """
+    foreign = [path.name for path in folder.iterdir() if not is_ours(path.name)] if folder.is_dir() else []
     if foreign:
         raise InputError(
             f"{folder}: unfinished work goes there, but it holds {listing(foreign, limit=3)}. Move that away, or "
             f"choose another --output."
         )
-    shutil.rmtree(folder, ignore_errors=True)
