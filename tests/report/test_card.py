@@ -92,6 +92,8 @@ def assert_harmless(text: str) -> None:
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", card)
     kinds = [token.type for token in tokens(card)]
     assert not {"html_block", "html_inline", "link_open", "image", "em_open", "s_open"} & set(kinds)
+    prose = "\n".join(token.content for token in tokens(card) if token.type == "text")
+    assert not re.search(r"://|www\.|@", prose, re.IGNORECASE)  # GitHub makes links of these, escaped or not
     # As many blocks of each kind as a card of harmless words: no text of the manifest makes or breaks one.
     for kind in ("heading_open", "table_open", "td_open", "tr_open", "fence", "list_item_open", "strong_open", "hr"):
         assert kinds.count(kind) == [token.type for token in tokens(plain)].count(kind), kind
@@ -100,18 +102,35 @@ def assert_harmless(text: str) -> None:
 
 
 MARKS = "1. a | b\n\n# c\n- d\n1. e\n> f `g` ``h`` *i* __j__ [k](http://l) ![m](n) <b>o</b> ~~p~~ \\| q &lt; ---"
+ADDRESSES = "see http://a.b/c_d, WWW.a.b|`x@y.zz` (ftp://u:p@h), @you ``www.a``"
 
 
 @pytest.mark.parametrize(
     "text",
-    [HOSTILE, LONG, "", "`", "``` ` ", "|", "\\", "\u202e", MARKS, "| --- |", "- a", "12) b", "===", "\r\n\u2028# x"],
+    [
+        HOSTILE,
+        LONG,
+        "",
+        "`",
+        "``` ` ",
+        "|",
+        "\\",
+        "\u202e",
+        MARKS,
+        "| --- |",
+        "- a",
+        "12) b",
+        "===",
+        "\r\n\u2028# x",
+        ADDRESSES,
+    ],
 )
 def test_hostile_texts_stay_text(text):
     assert_harmless(text)
 
 
 @settings(max_examples=40)
-@given(st.text("`|\\*_[]()<>#&~!-=\n\r\t ab.1\x00\ud800:", max_size=30))
+@given(st.text("`|\\*_[]()<>#&~!-=@w/\n\r\t ab.1\x00\ud800:", max_size=30))
 def test_any_text_stays_text(text):
     assert_harmless(text)
 

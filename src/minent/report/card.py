@@ -12,6 +12,8 @@ from minent.errors import InputError
 from minent.report import views, words
 
 KIND, FORMAT = "classifier", 1
+_MARKS = re.compile(r"([\\`*_{}\[\]<>#|~@!$&])")
+_ADDRESS = re.compile(r"([^\s|`]*(?:://|www\.|@)[^\s|`]*)", re.IGNORECASE)  # `|` and a backtick are no part of any
 CARD = "README.md"
 _FRONT = "---\nlibrary_name: minent\npipeline_tag: text-classification\ntags:\n- minent\n- text-classification\n---"
 _LOAD = """```python
@@ -181,8 +183,12 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _plain(text: Any) -> str:
-    """A text as a run of prose: on one line, and every mark that Markdown or HTML might read is escaped."""
-    shown = re.sub(r"([\\`*_{}\[\]<>#|~@!$&])", r"\\\1", " ".join(words.visible(text).split()))
+    """A text as a run of prose: on one line, and every mark that Markdown or HTML might read is escaped.
+
+    What GitHub would make a link of for itself stands in a code span: it looks for addresses behind the escapes too.
+    """
+    parts = _ADDRESS.split(" ".join(words.visible(text).split()))
+    shown = "".join(_code(part) if at % 2 else _MARKS.sub(r"\\\1", part) for at, part in enumerate(parts))
     return re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", shown)  # at the start, these would begin a list or a heading
 
 
