@@ -31,7 +31,11 @@ def test_the_best_stands_above_with_its_doubt():
     assert comparing.headline([run("a", {0, 1}), run("b", {2, 3, 4})], TRIAL)[1].endswith("That may well be chance.")
     narrow = comparing.headline([run("a", set()), run("b", set(range(5)))], TRIAL)[1]
     assert narrow.endswith("in 6.2\u202f% of trials. That may well be chance.")
-    assert "a and b are right equally often" in comparing.headline([run("a", {0}), run("b", {1})], TRIAL)[0]
+    said, doubt = comparing.headline([run("a", {0, 5}), run("b", {0, 1})], TRIAL)
+    assert said.startswith("a and b are right equally often")
+    assert doubt == "Each is right on 1 that the other gets wrong, so these texts do not tell which is better."
+    alike = comparing.headline([run("a", {0}), run("b", {0})], TRIAL)[1]
+    assert alike == "They give each of these texts the same answer."
 
 
 def test_without_a_test_the_labels_speak_and_the_doubt_is_larger():

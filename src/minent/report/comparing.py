@@ -52,13 +52,12 @@ def headline(runs: Sequence[Run], trial: Trial) -> tuple[str, str]:
         return "How often they are right was not measured.", "Give a test file, or more labels, before you choose."
     where = f"of {count(len(trial.labels))} test texts" if trial.labels else "of its labels, each held out in turn"
     if best == next_best:
-        return f"{first.name} and {second.name} are right equally often: on {percent(best)} {where}.", _doubt(
-            runs, trial
-        )
+        said = f"{first.name} and {second.name} are right equally often: on {percent(best)} {where}."
+        return said, _tie(first, second, trial) if trial.labels else _doubt(runs)
     ahead = points(best - next_best)
     said = f"{first.name} is right most often: on {percent(best)} {where}, {ahead} points above {second.name}."
     if not trial.labels:
-        return said, _doubt(runs, trial)
+        return said, _doubt(runs)
     only, other = disagreement(first, second, trial)
     coin = chance_of(only, other)
     coin_says = "less than 0.1\u202f%" if coin < 0.001 else percent(coin)
@@ -69,10 +68,16 @@ def headline(runs: Sequence[Run], trial: Trial) -> tuple[str, str]:
     )
 
 
-def _doubt(runs: Sequence[Run], trial: Trial) -> str:
+def _tie(first: Run, second: Run, trial: Trial) -> str:
+    """What there is to tell of two runs that are right equally often."""
+    if first.said == second.said:
+        return "They give each of these texts the same answer."
+    only = count(disagreement(first, second, trial)[0])
+    return f"Each is right on {only} that the other gets wrong, so these texts do not tell which is better."
+
+
+def _doubt(runs: Sequence[Run]) -> str:
     """Why the figures of several folders may not be set against each other."""
-    if trial.labels:
-        return "They differ in nothing that these texts can tell."
     labelled = [(run.manifest.facts.get("task") or {}).get("labelled") or 0 for run in runs]
     reach = points(margin(0.8, min(labelled)))
     same = len({run.manifest.inputs.get("labelled") for run in runs}) == 1
