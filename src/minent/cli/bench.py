@@ -51,11 +51,8 @@ def bench(
         texts = list(options.read(file, text_column, encoding, encoding_errors, format))
     rows = [(" ".join(text.splitlines()) + "\n").encode("utf-8", "surrogateescape") for text in texts]
     found = measure(model, rows, lines)
-    print(
-        json.dumps(found)
-        if as_json
-        else "\n".join(f"{name.replace('_', ' ')}\t{value:,}" for name, value in found.items())
-    )
+    told = {name.replace("_", " "): value for name, value in found.items() if value is not None}
+    print(json.dumps(found) if as_json else "\n".join(f"{name}\t{value:,}" for name, value in told.items()))
 
 
 def measure(model: str, rows: Sequence[bytes], lines: int) -> dict[str, Any]:
@@ -72,34 +69,42 @@ def measure(model: str, rows: Sequence[bytes], lines: int) -> dict[str, Any]:
         "texts": lines,
         "texts_per_second": round(lines / busy),
         "megabytes_per_second": round(size / 1e6 / busy, 2),
-        "peak_megabytes": round(peak / 1e6),
+        "peak_megabytes": None if peak is None else round(peak / 1e6),
         "folder_megabytes": round(sum(os.path.getsize(file) for file in os.scandir(model)) / 1e6, 2),
     }
 
 
-def _answered(model: str, rows: Sequence[bytes], lines: int) -> tuple[float, float]:
+def _answered(model: str, rows: Sequence[bytes], lines: int) -> tuple[float, float | None]:
     """Seconds that a fresh process takes to answer so many lines, and its peak of bytes in memory."""
     predict = ["predict", "--format", "txt", "--encoding-errors", "keep", model]
     command = [sys.executable, "-c", "from minent.cli import main; main()", *predict]
     begun = time.perf_counter()
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    assert process.stdin is not None
-    with suppress(BrokenPipeError), process.stdin as pipe:  # where it ended early, its code tells
-        for begin in range(0, lines, len(rows)):
-            pipe.writelines(islice(rows, min(len(rows), lines - begin)))
-    peak = _peak(process)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        try:
+            _send(process, rows, lines)
+            peak = _peak(process)
+        except BaseException:
+            process.kill()  # Ctrl-C does not leave it behind
+            raise
     if process.returncode:
         raise InputError(f"{model}: 'minent predict' ended with code {process.returncode}; what it said stands above.")
     return time.perf_counter() - begun, peak
 
 
-def _peak(process: subprocess.Popen[bytes]) -> float:
-    """Wait for the end; return the peak of bytes in memory, 0 where the system does not tell.
+def _send(process: subprocess.Popen[bytes], rows: Sequence[bytes], lines: int) -> None:
+    assert process.stdin is not None
+    with suppress(BrokenPipeError), process.stdin as pipe:  # where it ended early, its code tells
+        for begin in range(0, lines, len(rows)):
+            pipe.writelines(islice(rows, min(len(rows), lines - begin)))
+
+
+def _peak(process: subprocess.Popen[bytes]) -> float | None:
+    """Wait for the end; return the peak of bytes in memory, None where the system does not tell.
 
     The kernel's own account of a child that has ended counts the memory of its parent too, so the child is looked at
     while it runs; its memory does not grow with the stream, so the last look is near enough.
     """
-    peak = 0.0
+    peak = None
     while process.poll() is None:
         with suppress(OSError, StopIteration):
             lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
