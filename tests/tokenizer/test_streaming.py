@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from minent import samples
 from minent.errors import InputError
-from minent.tokenizer import Tokenizer, TokenizerConfig, train
+from minent.tokenizer import Tokenizer, TokenizerConfig, kernels, streaming, train
 from tests.tokenizer.reference import sentences
 
 LINES = sentences(300)
@@ -20,6 +22,7 @@ PARTS = st.lists(
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=6),
     max_size=8,
 )
+WAYS = st.lists(st.integers(1, 4), max_size=40)
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +64,51 @@ def test_a_long_text_of_a_learnt_tokenizer_streams_in_little_room():
     stream, ids, held = tokenizer.stream(), [], 0
     for begin in range(0, len(text), 5000):
         ids += stream.feed(text[begin : begin + 5000])
-        held = max(held, len(stream._ways))
+        held = max(held, len(stream._open.ways()))
     assert ids + stream.finish() == tokenizer.encode(text)
     assert held < 200
+
+
+def test_an_open_tie_is_moved_as_often_as_it_doubles(monkeypatch):
+    """Pieces of two and of three `a`: until the end of a run is known, nothing of it is, and yet no byte is slow."""
+    pieces = [*(bytes([byte]) for byte in range(256)), b"aa", b"aaa"]
+    tied = Tokenizer(pieces, np.ones(258, dtype=np.int64), np.array([-9.0] * 256 + [-3.0] * 2))
+    moved, move = [], streaming._OpenWays._move
+    monkeypatch.setattr(streaming._OpenWays, "_move", lambda self, room: moved.append(room) or move(self, room))
+    stream, most = tied.stream(), 3000
+    assert [ids for _ in range(most) if (ids := stream.feed("a"))] == []
+    assert stream.pending() == tied.encode("a" * most)
+    assert stream.feed("b") + stream.finish() == tied.encode("a" * most + "b")
+    assert len(moved) < 14
+    assert sum(moved) < 4 * 2 * most
+
+
+@given(WAYS, st.lists(st.integers(0, 9), max_size=12))
+def test_the_tree_of_open_ways_tells_what_following_all_of_them_tells(lengths, parts):
+    ways = np.array([2047 - min(length, i + 1) << 21 for i, length in enumerate(lengths)], dtype=np.uint32)
+    children, tree = np.zeros((2, len(ways) + 1), dtype=np.uint16)
+    shared = end = 0
+    for part in [*parts, len(ways)]:
+        begin, end = end, min(end + part, len(ways))
+        wanted = kernels.ancestor(ways, shared, end, 4)
+        shared = kernels.follow(ways, begin, end, shared, 4, children, tree)
+        assert shared == max(wanted, 0)
+
+
+@pytest.mark.parametrize("text", ["ひらがなのながいぶん", "русский язык", "العربية لغة", "한국어를 쓴다", "ไทยภาษาไทย"])
+def test_of_composed_text_only_the_last_character_and_its_marks_are_held(tokenizers, text):
+    stream, ids, most = tokenizers["composed"].stream(), [], 0
+    for character in unicodedata.normalize("NFD", text * 3):
+        ids += stream.feed(character)
+        most = max(most, len("".join(stream._held)))
+    assert ids + stream.finish() == tokenizers["composed"].encode(text * 3)
+    assert most <= 4
+
+
+def test_no_boundary_stands_inside_what_nfc_joins():
+    for code in range(sys.maxunicode + 1):
+        parts = unicodedata.normalize("NFD", chr(code))
+        assert all(streaming._last_boundary(part) is None for part in parts[1:])
 
 
 @given(parts=PARTS, size=st.integers(1, 5), broken=st.lists(st.integers(0, 258), max_size=12))

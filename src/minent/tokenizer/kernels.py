@@ -256,6 +256,31 @@ def ancestor(ways, begin, end, reach):
 
 
 @njit(cache=True, nogil=True)
+def follow(ways, begin, end, root, reach, children, lengths):
+    """Take the ways from `begin` to `end` into a tree; return the last position that all share, as `ancestor` does.
+
+    The tree hangs on `root`, that position before, and holds what a text to come may still go through: the last `reach`
+    positions, and where their ways lead. `children[p]` (uint16) counts the ways in it that have a piece from p on, and
+    `lengths[p]` is the exclusive or of the lengths of those pieces: the length itself, if there is one. Every position
+    enters and leaves once, so this takes the same time for each byte, however much is open.
+    """
+    for position in range(begin + 1, end + 1):
+        children[position] = lengths[position] = 0
+        length = length_of(ways[position - 1])
+        children[position - np.int64(length)] += 1
+        lengths[position - np.int64(length)] ^= length
+        gone = position - reach
+        while gone > root and children[gone] == 0:
+            length = length_of(ways[gone - 1])
+            gone -= np.int64(length)
+            children[gone] -= 1
+            lengths[gone] ^= length
+    while root <= end - reach and children[root] == 1:
+        root += np.int64(lengths[root])
+    return root
+
+
+@njit(cache=True, nogil=True)
 def counts_to(ways, counts):
     """How many pieces the best way to each position has; `counts[0]` is 0."""
     counts[0] = 0

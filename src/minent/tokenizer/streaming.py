@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import functools
+import sys
+import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -22,7 +25,8 @@ class EncodingStream:
 
     What it returns in all is `encode` of the whole text. An id is returned as soon as no text to come can change it.
     What is held back is as long as the choice is open: some dozens of bytes in common text, and more only where equal
-    ways go on side by side, as in a long run of one character. A special token counts as text: none is looked for.
+    ways go on side by side, as in a long run of one character. The time grows with the text alone, however it is parted
+    and however much is open. A special token counts as text: none is looked for.
 
     Args:
         tokenizer: What encodes.
@@ -45,8 +49,8 @@ class EncodingStream:
         self._best, self._totals = automata.window(known)
         self._state = np.uint64(known.root)
         self._before = b""  # the last byte, which tells whether a line begins
-        self._ways = np.empty(0, dtype=np.uint32)
-        self._held = ""  # text that a later character may compose with
+        self._open = _OpenWays(known.reach)
+        self._held: list[str] = []  # text that a later character may compose with
 
     def feed(self, text: str) -> list[int]:
         """Take more text.
@@ -60,14 +64,13 @@ class EncodingStream:
         Raises:
             InputError: `text` is no str or holds a lone surrogate; what was taken before stays.
         """
-        held = self._held + normalize(text, "none")
-        to_utf8(text)
-        cut = len(held)
-        if self._tokenizer.normalization != "none":
-            cut = _last_boundary(held)
-        self._held = held[cut:]
-        self._ways = np.concatenate((self._ways, self._advance(held[:cut])))
-        return self._commit()
+        to_utf8(normalize(text, "none"))
+        cut = len(text) if self._tokenizer.normalization == "none" else _last_boundary(text)
+        if cut is None:
+            self._held.append(text)
+            return []
+        whole, self._held = "".join([*self._held, text[:cut]]), [text[cut:]]
+        return _read(self._open.take(self._advance(whole)))
 
     def pending(self) -> list[int]:
         """Say what `finish` would return, and go on.
@@ -77,7 +80,7 @@ class EncodingStream:
             text so far: so a text that grows is encoded again from its last certain id only.
         """
         kept = self._state, self._best.copy(), self._totals.copy(), self._before
-        ways = np.concatenate((self._ways, self._advance(self._held)))
+        ways = np.concatenate((self._open.ways(), self._advance("".join(self._held))))
         self._state, self._best, self._totals, self._before = kept
         return _read(ways)
 
@@ -103,22 +106,57 @@ class EncodingStream:
             self._before = data[-1:]
         return ways
 
-    def _commit(self) -> list[int]:
+
+class _OpenWays:
+    """The ways since the last position that all of them share, and the tree that they are; see `kernels.follow`."""
+
+    def __init__(self, reach: int) -> None:
+        self._reach, self._root, self._end = reach, 0, 0
+        self._ways = np.empty(0, dtype=np.uint32)
+        self._tree = np.zeros((2, 1), dtype=np.uint16)
+
+    def ways(self) -> np.ndarray:
+        """What is open, a way for each byte."""
+        return self._ways[self._root : self._end]
+
+    def take(self, more: np.ndarray) -> np.ndarray:
+        """Add ways; return those up to the position that all share now."""
         from minent.tokenizer import kernels
 
-        shared = kernels.ancestor(self._ways, 0, len(self._ways), self._tokenizer._automaton.reach)
-        if shared <= 0:
-            return []
-        certain, self._ways = self._ways[:shared], self._ways[shared:].copy()
-        return _read(certain)
+        if self._end + len(more) > len(self._ways):
+            self._move(2 * (self._end - self._root + len(more)))  # so that a byte is moved once or twice in all
+        begin, end, root = self._end, self._end + len(more), self._root
+        self._ways[begin:end] = more
+        self._end = end
+        self._root = kernels.follow(self._ways, begin, end, root, self._reach, *self._tree)
+        return self._ways[root : self._root].copy()
+
+    def _move(self, room: int) -> None:
+        """Bring what is open to the front of a larger or a smaller place."""
+        ways, tree = np.empty(room, dtype=np.uint32), np.zeros((2, room + 1), dtype=np.uint16)
+        size = self._end - self._root
+        ways[:size], tree[:, : size + 1] = self.ways(), self._tree[:, self._root : self._end + 1]
+        self._ways, self._tree, self._root, self._end = ways, tree, 0, size
 
 
-def _last_boundary(text: str) -> int:
-    """Where the last character stands before which NFC changes nothing: no mark, nor the second half of another."""
+def _last_boundary(text: str) -> int | None:
+    """Where the last character stands that NFC joins with nothing before it; None if there is none."""
     for i in range(len(text) - 1, -1, -1):
-        if text[i] < "\u0300" or "\u3400" <= text[i] < "\ua000":
+        if text[i] < "\u0300":
             return i
-    return 0
+        first = unicodedata.normalize("NFD", text[i])[0]
+        if not unicodedata.combining(first) and first not in _second_halves():
+            return i
+    return None
+
+
+@functools.cache
+def _second_halves() -> frozenset[str]:
+    """All characters that NFC joins with the one before them, as far as they are no combining marks."""
+    vowels_and_finals = [chr(code) for code in (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))]  # of Hangul
+    parts = (unicodedata.decomposition(chr(code)).split() for code in range(sys.maxunicode + 1))
+    pairs = (pair for pair in parts if len(pair) == 2 and not pair[0].startswith("<"))
+    return frozenset([*vowels_and_finals, *(chr(int(second, 16)) for _, second in pairs)])
 
 
 def _read(ways: np.ndarray) -> list[int]:
