@@ -50,6 +50,7 @@ def main() -> None:
     one = torch.randint(PATTERNS, (3000, 1), generator=random)
     two = torch.stack([torch.randperm(PATTERNS, generator=random)[:2] for _ in range(1000)])
     training, pairs = bags(patterns, one, random), bags(patterns, two, random)
+    found = {}
     for name, network in [("mean", Mean()), ("uniform", Capsules("uniform")), ("kmeans", Capsules("kmeans"))]:
         optimiser = torch.optim.Adam(network.parameters(), 0.01)
         for _ in range(8):
@@ -61,9 +62,10 @@ def main() -> None:
             answers = network(pairs).topk(2)
         both = (answers.indices.sort(1).values == two.sort(1).values).all(1)
         sure = both & (answers.values[:, 1] > 0.5)
-        print(
-            f"{name:8} both patterns first {both.float().mean():.1%}, above one half besides {sure.float().mean():.1%}"
-        )
+        found[name] = float(both.float().mean()), float(sure.float().mean())
+        print(f"{name:8} both patterns first {found[name][0]:.1%}, above one half besides {found[name][1]:.1%}")
+    for ours, mean, uniform in zip(found["kmeans"], found["mean"], found["uniform"], strict=True):
+        assert ours > max(mean, uniform) + 0.15
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ def main() -> None:
         left = np.linalg.norm(a - a[:, found.columns] @ found.coefficients)
         best = np.linalg.norm(np.linalg.svd(a, compute_uv=False)[rank:])
         print(f"{rank:3} columns: error {left:.4f}, {left / best:.2f} of the best matrix of that rank")
+        assert left < 1.5 * best
 
 
 if __name__ == "__main__":

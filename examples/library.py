@@ -35,6 +35,7 @@ def main() -> None:
     print(f"sorted by subject:     {plan.category_metres:5.2f} m")
     print(f"planned by the loans:  {plan.metres:5.2f} m")
     print(f"no shelves, only room: {plan.places_metres:5.2f} m")
+    assert plan.places_metres < plan.metres < plan.category_metres < plan.random_metres
     if arguments.svg:
         arguments.svg.write_text(drawing(slots, plan), encoding="utf-8")
         print(f"{arguments.svg}: drawn")

@@ -31,6 +31,8 @@ def main() -> None:
     model = SoftKMeans(3, metric="cosine", sharpness=0.5, n_init=20).fit(rows)
     names = np.array(words.get_feature_names_out())
     shares = model.predict_proba(rows)
+    assert [len(set(model.labels_[topic : topic + 4])) for topic in (0, 4, 8)] == [1, 1, 1]
+    assert len(set(model.labels_)) == 3
     for cluster, centre in enumerate(model.cluster_centers_):
         print(f"\ncluster {cluster}: {', '.join(names[np.argsort(-centre)[:4]])}")
         for place in np.flatnonzero(model.labels_ == cluster):

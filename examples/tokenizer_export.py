@@ -18,12 +18,14 @@ def main() -> None:
     ids = pieces.encode(text)
     print(f"{pieces.vocab_size:,} ids, {pieces.facts['bytes_per_token']:.2f} bytes per token")
     print([piece.decode(errors="replace") for piece in pieces.tokenize(text)])
-    print(f"the text back, to the byte: {pieces.decode(ids) == text}")
+    assert pieces.decode(ids) == text
+    print("the text comes back, to the byte")
 
     path = Path(tempfile.mkdtemp()) / "tokenizer.json"
     pieces.export(path, "huggingface")
     theirs = tokenizers.Tokenizer.from_file(str(path))
-    print(f"the same ids there: {theirs.encode(text, add_special_tokens=False).ids == ids}")
+    assert theirs.encode(text, add_special_tokens=False).ids == ids
+    print("the tokenizers library gives the same ids")
 
 
 if __name__ == "__main__":
