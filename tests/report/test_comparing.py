@@ -31,6 +31,9 @@ def test_the_best_stands_above_with_its_doubt():
     assert comparing.headline([run("a", {0, 1}), run("b", {2, 3, 4})], TRIAL)[1].endswith("That may well be chance.")
     narrow = comparing.headline([run("a", set()), run("b", set(range(5)))], TRIAL)[1]
     assert narrow.endswith("in 6.2\u202f% of trials. That may well be chance.")
+    many = Trial("test.csv", TRIAL.texts * 100, TRIAL.labels * 100)
+    near = [Run(name, manifest(), many.labels[:at] + ("?",) * (4000 - at)) for name, at in (("a", 3999), ("b", 3998))]
+    assert "less than 0.1 points above b." in comparing.headline(near, many)[0]
     said, doubt = comparing.headline([run("a", {0, 5}), run("b", {0, 1})], TRIAL)
     assert said.startswith("a and b are right equally often")
     assert doubt == "Each is right on 1 that the other gets wrong, so these texts do not tell which is better."

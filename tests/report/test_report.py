@@ -230,6 +230,34 @@ def test_many_classes_are_shown_as_their_mistakes():
     assert "td" not in page.tags
 
 
+def test_a_mistake_names_both_labels_however_long_they_are():
+    labels = [f"class {at:02d} with a name that fills the line" for at in range(30)]
+    counts = [[int((i, j) == (3, 7)) for j in range(30)] for i in range(30)]
+    (pair,) = views.confused_pairs({"labels": labels, "counts": counts})
+    assert pair["name"] == "class 03 with a n… → class 07 with a n…"
+
+
+def test_of_many_classes_the_first_are_open_and_the_rest_can_be_opened():
+    labels = tuple(f"class {at}" for at in range(30))
+    many = facts(labels=labels) | {"confusion": {"labels": []}, "test": {"errors": 1, "source": "t.csv"}}
+    source = report.render(manifest(facts=many))
+    parts = re.findall(r'<details class="rest"><summary>6 more</summary>(.*?)</details>', source, re.DOTALL)
+    assert len(parts) == 2  # of what speaks for each, and of the labels given
+    assert all("class 24" in part and "class 29" in part and "class 23" not in part for part in parts)
+    assert "rest" not in [value for _, name, value in Page(report.render(manifest())).attributes if name == "class"]
+    assert "1 text of t.csv that it got wrong" in Page(source).text
+
+
+def test_the_time_in_all_is_what_was_measured_and_its_parts_make_it_up():
+    measured = {"seconds": {"tfidf": 0.75, "student": 72.0, "total": 90.0}, "budget_seconds": 60.0}
+    page = Page(report.render(manifest(measured=measured)))
+    assert "1 min 30 s in all of a budget of 1 min." in page.text
+    rows = views.time_rows(measured, facts()["ladder"])
+    assert [row["title"] for row in rows] == ["a plain text", "TF-IDF, linear", "all else"]
+    assert [row["seconds"] for row in rows] == [72.0, 0.75, 17.25]
+    assert views.total_seconds({"seconds": {"a": 1, "b": 2}}) == 3
+
+
 def test_marks_stand_inside_their_plots():
     curve = plots.learning_curve([{"labels": n, "accuracy": 0.5, "spread": 0.9} for n in (0, 1, 9)])
     assert all(curve["left"] <= dot["x"] <= curve["right"] for dot in curve["dots"])

@@ -74,7 +74,7 @@ def calibrate(climb: Climb, shipped: str) -> tuple[LinearModel, HeldOut]:
     else:
         temperature = seven_digits(temperature_for_labels(scores, labels))
     evidence = (
-        f"two-fold cross-validation of the whole pipeline: {len(judged)} labelled rows, each judged "
+        f"two-fold cross-validation of the whole pipeline: {len(judged):,} labelled rows, each judged "
         f"{'once' if len(found) == 1 else f'{len(found)} times'} by a model that saw the other half of the labels"
     )
     probabilities = np.exp(log_softmax(scores / temperature + bias))

@@ -55,6 +55,7 @@ def headline(runs: Sequence[Run], trial: Trial) -> tuple[str, str]:
         said = f"{first.name} and {second.name} are right equally often: on {percent(best)} {where}."
         return said, _tie(first, second, trial) if trial.labels else _doubt(runs)
     ahead = points(best - next_best)
+    ahead = "less than 0.1" if ahead == "0.0" else ahead
     said = f"{first.name} is right most often: on {percent(best)} {where}, {ahead} points above {second.name}."
     if not trial.labels:
         return said, _doubt(runs)

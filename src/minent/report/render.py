@@ -129,6 +129,7 @@ def _environment() -> jinja2.Environment:
     environment.filters.update({name: getattr(words, name) for name in words.FILTERS})
     environment.globals.update({name: getattr(plots, name) for name in plots.PLOTS})
     environment.globals.update({name: getattr(views, name) for name in views.VIEWS})
+    environment.globals["most_classes"] = views.MOST_CLASSES
     environment.globals.update(script=Markup(_SCRIPT), script_policy=Markup(SCRIPT_POLICY))  # both are ours
     return environment
 

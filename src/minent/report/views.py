@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from minent.report.words import count, percent, points
+from minent.report.words import count, percent, points, shorten
 
-VIEWS = ("chance", "confused_pairs", "confusion_rows", "largest", "time_rows")
+VIEWS = ("chance", "confused_pairs", "confusion_rows", "largest", "time_rows", "total_seconds")
+TOTAL = "total"
+MOST_CLASSES = 24  # shown at once
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def confused_pairs(confusion: dict[str, Any], most: int = 20) -> list[dict[str, 
     """The most frequent mistakes, for when there are too many classes for a table."""
     labels = confusion.get("labels", [])
     pairs = [
-        {"name": f"{labels[i]} → {labels[j]}", "count": n}
+        {"name": f"{shorten(labels[i], 18)} → {shorten(labels[j], 18)}", "count": n}
         for i, row in enumerate(confusion.get("counts", []))
         for j, n in enumerate(row)
         if i != j and n
@@ -106,8 +108,16 @@ def confused_pairs(confusion: dict[str, Any], most: int = 20) -> list[dict[str, 
 
 
 def time_rows(measured: dict[str, Any], ladder: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
-    """Stages and what they took, the longest first, with the titles of the rungs."""
+    """Stages and what they took, the longest first, then what they leave of the total."""
     titles = {rung.get("name"): rung.get("title") for rung in ladder or []}
-    seconds = measured.get("seconds") or {}
+    seconds = {name: taken for name, taken in (measured.get("seconds") or {}).items() if name != TOTAL}
     rows = [{"title": titles.get(name) or name, "seconds": taken} for name, taken in seconds.items()]
-    return sorted(rows, key=lambda row: (-row["seconds"], row["title"]))
+    rest = total_seconds(measured) - sum(seconds.values())
+    others = [{"title": "all else", "seconds": rest}] if rows and rest > 0.005 else []
+    return sorted(rows, key=lambda row: (-row["seconds"], row["title"])) + others
+
+
+def total_seconds(measured: dict[str, Any]) -> float:
+    """What all took together: as it was measured, else the sum of the stages."""
+    seconds = measured.get("seconds") or {}
+    return float(seconds.get(TOTAL, sum(seconds.values())))

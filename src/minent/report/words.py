@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-FILTERS = ("bytes_", "count", "decimal", "duration", "percent", "points", "shorten", "visible")
+FILTERS = ("bytes_", "count", "counted", "decimal", "duration", "percent", "points", "shorten", "visible")
 ABSENT = "–"
 _NARROW = "\u202f"  # a narrow space that does not break
 
@@ -38,6 +38,16 @@ def count(number: Any) -> str:
         '8,000'
     """
     return f"{number:,.0f}" if _is_number(number) else ABSENT
+
+
+def counted(number: Any, name: str) -> str:
+    """Show how many there are of something.
+
+    Example:
+        >>> counted(1, "text"), counted(1200, "text")
+        ('1 text', '1,200 texts')
+    """
+    return f"{count(number)} {name}{'' if number == 1 else 's'}"
 
 
 def decimal(number: Any, digits: int = 3) -> str:
