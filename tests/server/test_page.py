@@ -93,6 +93,44 @@ def test_nothing_is_wider_than_a_phone(page):
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
+def test_of_many_labels_the_likeliest_are_shown_and_all_can_be(page):
+    names = [f"label {at}" for at in range(30)]
+    labels = [{"label": name, "probability": round(0.3 - at / 100, 2)} for at, name in enumerate(names)]
+    answer = {"text": "reef", "label": "label 20", "labels": labels, "weights": [0] * 4, "ngrams": [], "neighbours": []}
+    page.route("**/explain", lambda route: route.fulfill(json=answer))
+    page.fill("#text", "reef")
+    page.wait_for_selector("#labels button")
+    shown = page.locator("#labels bdi")
+    assert shown.all_inner_texts() == [*names[:8], "label 20"]  # and the one that is explained
+    more = page.locator("#more")
+    assert (more.inner_text(), more.get_attribute("aria-expanded")) == ("All 30 labels", "false")
+    more.press("Enter")
+    assert shown.all_inner_texts() == names
+    assert (more.inner_text(), more.get_attribute("aria-expanded")) == ("Only the likeliest", "true")
+    more.click()
+    assert shown.count() == 9
+
+
+def test_numbers_stay_in_their_place_beside_text_from_right_to_left(page):
+    neighbour = {"text": "good סרט נפלא", "label": "שלילי", "likeness": 0.5}
+    ngram = {"ngram": "סרט נפלא", "weight": 0.25}
+    answer = {"text": "סרט", "label": "שלילי", "labels": [{"label": "שלילי", "probability": 1}], "weights": [0] * 3}
+    page.route("**/explain", lambda route: route.fulfill(json=answer | {"ngrams": [ngram], "neighbours": [neighbour]}))
+    page.fill("#text", "סרט")
+    page.wait_for_selector("#labels button")
+    for place in ("#ngrams li", "#neighbours li"):
+        text, number = (page.locator(f"{place} {part}").bounding_box() for part in ("bdi >> nth=-1", "span"))
+        assert number["x"] >= text["x"] + text["width"] - 1, place
+    assert page.locator("#more").is_hidden()
+    assert page.evaluate("getComputedStyle(document.getElementById('reading')).direction") == "rtl"
+
+
+def test_a_long_text_is_scrolled_in_its_place(page):
+    page.fill("#text", "the old harbour " * 2000)
+    page.wait_for_selector("#labels button")
+    assert page.evaluate("document.documentElement.scrollHeight") < 3000
+
+
 def test_characters_beyond_the_basic_plane_keep_their_places(page):
     page.fill("#text", "🙂🙂 harbour")
     page.wait_for_selector("#labels button")

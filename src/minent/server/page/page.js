@@ -2,10 +2,13 @@
 "use strict";
 
 const WAIT_MILLISECONDS = 200;
+const LIKELIEST = 8; // labels that are shown at first
 const $ = (id) => document.getElementById(id);
 let chosen = null; // the label to explain; null is the likeliest
 let asked = 0; // only the answer to the latest question is drawn
 let timer = 0;
+let all = false; // whether every label is shown
+let drawn = null; // the answer on the page
 
 function element(name, properties = {}, ...children) {
   const made = Object.assign(document.createElement(name), properties);
@@ -13,6 +16,8 @@ function element(name, properties = {}, ...children) {
   return made;
 }
 
+// A text whose direction is its own: without it, numbers beside Hebrew or Arabic would change places.
+const apart = (text) => element("bdi", { textContent: text });
 const percent = (share) => `${(100 * share).toFixed(1)}%`;
 const signed = (weight) => (weight < 0 ? "−" : "+") + Math.abs(weight).toFixed(2);
 
@@ -54,18 +59,19 @@ function choose(label) {
 }
 
 function draw(answer) {
+  drawn = answer;
   drawLabels(answer);
   $("chosen").textContent = answer.label;
   drawReading(answer);
   $("ngrams").replaceChildren(
     ...answer.ngrams.map(({ ngram, weight }) =>
-      element("li", { className: weight < 0 ? "against-1" : "for-1" }, ngram, element("span", { className: "number", textContent: signed(weight) })),
+      element("li", { className: weight < 0 ? "against-1" : "for-1" }, apart(ngram), element("span", { className: "number", textContent: signed(weight) })),
     ),
   );
   $("neighbours").replaceChildren(
     ...(answer.neighbours.length
       ? answer.neighbours.map(({ text, label, likeness }) =>
-          element("li", {}, element("b", { textContent: label }), text, element("span", { className: "quiet", textContent: `  ${percent(likeness)} alike` })),
+          element("li", {}, element("b", {}, apart(label)), apart(text), element("span", { className: "quiet", textContent: `  ${percent(likeness)} alike` })),
         )
       : [element("li", { className: "quiet", textContent: "None shares any." })]),
   );
@@ -75,11 +81,11 @@ function draw(answer) {
 function drawLabels(answer) {
   const focused = document.activeElement?.dataset?.label;
   $("labels").replaceChildren(
-    ...answer.labels.map(({ label, probability }) => {
+    ...answer.labels.filter(({ label }, at) => all || at < LIKELIEST || label === answer.label).map(({ label, probability }) => {
       const button = element(
         "button",
         { type: "button", onclick: () => choose(label) },
-        element("span", { textContent: label }),
+        element("span", {}, apart(label)),
         element("progress", { max: 1, value: probability, ariaHidden: "true" }),
         element("span", { className: "number", textContent: percent(probability) }),
       );
@@ -89,6 +95,10 @@ function drawLabels(answer) {
     }),
   );
   if (focused !== undefined) [...$("labels").querySelectorAll("button")].find((button) => button.dataset.label === focused)?.focus();
+  const rest = answer.labels.length - LIKELIEST;
+  $("more").hidden = rest < 1;
+  $("more").textContent = all ? "Only the likeliest" : `All ${answer.labels.length} labels`;
+  $("more").setAttribute("aria-expanded", String(all));
 }
 
 // Places in the text are counted in code points, as Python counts them.
@@ -108,6 +118,10 @@ function drawReading({ text, weights }) {
   $("reading").replaceChildren(...runs.map(({ name, text: part }) => element("span", { className: name, textContent: part })));
 }
 
+$("more").addEventListener("click", () => {
+  all = !all;
+  drawLabels(drawn);
+});
 $("text").addEventListener("input", () => {
   clearTimeout(timer);
   chosen = null;
