@@ -6,6 +6,7 @@ import json
 
 from minent.tokenizer import Tokenizer
 from tests.cli.terminal import Run, run
+from tests.report.test_report import Page
 
 TEXTS = "the film is good\ncafé 猫\n\n a\tb\x00c \n"
 
@@ -172,6 +173,32 @@ def test_stats_describes_pieces_and_each_file(tokenizer_folder, tmp_path):
     assert shown[f"{tmp_path / 'a.txt'}: characters_of_bytes"] == "1"
     assert shown[f"{tmp_path / 'b.txt'}: coverage"] == "1.0"
     assert shown[f"{tmp_path / 'b.txt'}: tokens"] == str(known.count("the film"))
+
+
+def test_stats_stand_on_a_page_too(tokenizer_folder, tmp_path):
+    (tmp_path / "a.txt").write_text("the film 猫\n", encoding="utf-8")
+    stats = ("tokenizer", "stats", tokenizer_folder, tmp_path / "a.txt")
+    made = run(*stats, "--report", tmp_path / "stats.html")
+    assert (made.code, made.err) == (0, f"report: {tmp_path / 'stats.html'}\n")
+    assert made.out == run(*stats).out
+    shown = dict(line.split("\t") for line in made.out.splitlines())
+    page = Page((tmp_path / "stats.html").read_text(encoding="utf-8"))
+    assert page.ids == ["summary", "files", "lengths", "scripts", "longest", "wasteful"]
+    lengths, place = Tokenizer.load(tokenizer_folder).vocab_size, f"{tmp_path / 'a.txt'}: "
+    for said in (
+        f"{lengths:,} ids, {float(shown['bytes_per_token']):.2f} bytes per token in training.",
+        str(tmp_path / "a.txt"),
+        f"{float(shown[place + 'bytes_per_token']):.3f}",
+        f"{100 * float(shown[place + 'coverage']):.2f}",
+        "Latin",
+        f"{int(shown['script Latin']):,}",
+        f"{int(shown['holds a digit']):,} hold a digit.",
+        json.loads(shown["longest 1"]).rpartition(" (")[0].replace(" ", "␣")[:39],
+        json.loads(shown["wasteful 10"]).rpartition(" (")[0].replace(" ", "␣")[:39],
+    ):
+        assert said in page.text, said
+    (tmp_path / "mine.html").write_text("mine")
+    assert "is no report, so it is not replaced" in run(*stats, "--report", tmp_path / "mine.html").err
 
 
 def test_special_tokens_are_an_error_their_id_or_text(tokenizer_folder, tmp_path):

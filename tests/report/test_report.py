@@ -211,6 +211,15 @@ def test_hostile_texts_stay_text(text):
         assert LONG in page.text  # the whole text can be opened
 
 
+@pytest.mark.parametrize("text", [HOSTILE, LONG, "", "\u202e"])
+def test_hostile_pieces_stay_text(text):
+    pieces = {"length": {text: 9}, "script": {text: 9}, "holds": {text: 1}, "longest": [f"{text} (9)"], "wasteful": []}
+    usage = {"bytes_per_token": 4.5, "coverage": 1.0}
+    page = assert_harmless(report.describe_tokenizer({"vocab_size": text}, pieces, [(text, usage)]))
+    assert page.ids == ["summary", "files", "lengths", "scripts", "longest", "wasteful"]
+    assert "4.500" in page.text
+
+
 @settings(deadline=None, max_examples=25)
 @given(st.text(st.characters(), max_size=200) | st.text("<>&\"'=/ ab\x00", max_size=200))
 def test_any_text_gives_a_whole_page(text):

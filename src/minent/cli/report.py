@@ -46,7 +46,7 @@ def report(
     from minent import report as room
 
     path = output or (Path(models[0]) / "report.html" if len(models) == 1 else Path("comparison.html"))
-    _refuse_other(path)
+    refuse_other(path)
     trial = room.Trial()
     if test is not None:
         data = options.read_labelled(test, text_column, label_column, encoding, encoding_errors, format)
@@ -99,7 +99,7 @@ def _with(manifest: Manifest, facts: dict[str, Any]) -> Manifest:
     return dataclasses.replace(manifest, facts={**manifest.facts, **facts})
 
 
-def _refuse_other(path: Path) -> None:
+def refuse_other(path: Path) -> None:
     """Refuse a place where something stands that is no report."""
     if path.is_dir():
         raise InputError(f"{path}: is a folder, but a file is written. Name a file in it.")

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from minent.cli import options, progress, work
+from minent.cli.report import refuse_other
 from minent.errors import InputError
 
 app = typer.Typer(help="Learn a tokenizer from text; text to ids and back.", rich_markup_mode=None)
@@ -174,25 +175,38 @@ def decode(
 def stats(
     folder: Folder,
     files: Annotated[list[str] | None, typer.Argument(metavar="FILE", help="Texts to measure; '-' is stdin.")] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write it as a page too, such as stats.html.")
+    ] = None,
     text_column: options.TextColumn = None,
     encoding: options.Encoding = "utf-8",
     encoding_errors: options.EncodingErrors = "strict",
     format: options.Format = None,
 ) -> None:
     """Say what a tokenizer is made of, and how well it fits each file."""
+    if report is not None:
+        refuse_other(report)
     from minent.tokenizer import Tokenizer
     from minent.tokenizer.statistics import Usage, of_vocabulary
 
     known = Tokenizer.load(folder)
     facts = {name: value for name, value in known.facts.items() if not isinstance(value, (list, dict))}
-    for name, value in {**facts, **of_vocabulary(known)}.items():
+    vocabulary, measured = of_vocabulary(known), []
+    for name, value in {**facts, **vocabulary}.items():
         _print_fact("", name, value)
     for file in files or []:
         usage = Usage(known)
         for batch in options.batches(options.read(file, text_column, encoding, encoding_errors, format)):
             usage.add(batch)
-        for name, value in usage.facts().items():
-            _print_fact(f"{'stdin' if file == '-' else file}: ", name, value)
+        measured.append(("stdin" if file == "-" else file, usage.facts()))
+        for name, value in measured[-1][1].items():
+            _print_fact(f"{measured[-1][0]}: ", name, value)
+    if report is not None:
+        from minent import artifacts
+        from minent.report import describe_tokenizer
+
+        artifacts.write_whole(report, describe_tokenizer(facts, vocabulary, measured).encode())
+        print(f"report: {report}", file=sys.stderr)
 
 
 @app.command()

@@ -92,6 +92,28 @@ def compare(runs: Sequence[Run], trial: Trial | None = None) -> str:
     )
 
 
+def describe_tokenizer(
+    facts: dict[str, Any], vocabulary: dict[str, Any], files: Sequence[tuple[str, dict[str, Any]]] = ()
+) -> str:
+    """Draw what `minent tokenizer stats` says as one HTML page.
+
+    Args:
+        facts: Of the training: `vocab_size`, and `bytes`, `texts` and `bytes_per_token` where they are known.
+        vocabulary: What the pieces are: `length`, `script`, `holds`, `longest`, `wasteful`.
+        files: The name of each file that was measured, and how it is written in tokens.
+
+    Returns:
+        The page, complete in itself.
+
+    Example:
+        >>> pieces = {"length": {"1": 256}, "script": {}, "holds": {}, "longest": [], "wasteful": []}
+        >>> "<h1>259 ids.</h1>" in describe_tokenizer({"vocab_size": 259}, pieces)
+        True
+    """
+    page = _environment().get_template("tokenizer.html")
+    return page.render(facts=facts, vocabulary=vocabulary, files=files)
+
+
 def _check_kind(manifest: artifacts.Manifest) -> None:
     if manifest.kind != KIND:
         raise InputError(f"kind is {manifest.kind!r}, but a report is drawn of {KIND!r}. Was another folder meant?")

@@ -8,7 +8,7 @@ from typing import Any
 
 from minent.report.words import count, percent, points, shorten
 
-VIEWS = ("chance", "confused_pairs", "confusion_rows", "largest", "time_rows", "total_seconds")
+VIEWS = ("chance", "confused_pairs", "confusion_rows", "largest", "piece_rows", "time_rows", "total_seconds")
 TOTAL = "total"
 MOST_CLASSES = 24  # shown at once
 
@@ -105,6 +105,17 @@ def confused_pairs(confusion: dict[str, Any], most: int = 20) -> list[dict[str, 
         if i != j and n
     ]
     return sorted(pairs, key=lambda pair: (-pair["count"], pair["name"]))[:most]
+
+
+def piece_rows(entries: list[str]) -> list[dict[str, Any]]:
+    """Pieces with their counts, as `tokenizer stats` says them.
+
+    Example:
+        >>> piece_rows([" in (a) (12)"])
+        [{'piece': ' in (a)', 'count': 12}]
+    """
+    parted = [entry.rpartition(" (") for entry in entries]
+    return [{"piece": piece, "count": int(number.removesuffix(")"))} for piece, _, number in parted]
 
 
 def time_rows(measured: dict[str, Any], ladder: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
