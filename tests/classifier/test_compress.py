@@ -51,6 +51,25 @@ def test_a_limit_is_kept_or_refused(fitted):
         compress(fitted, texts=POOL, max_bytes=5, force=True)
 
 
+def test_a_class_that_is_no_mixture_of_others_is_kept_as_it_is():
+    draws = np.random.default_rng(0)
+    words, labels = [[f"w{3 * at + part}" for part in range(3)] for at in range(60)], np.repeat(np.arange(60), 3)
+    texts, asked = ([" ".join(draws.choice(words[at], 4)) for at in labels] for _ in range(2))
+    many = TextClassifier(budget_seconds=5).fit(texts, [f"class {at}" for at in labels])
+    many.model_.weights[:, ::2] *= 0.02  # half of the classes speak softly, and each has words of its own
+    said = many.predict(asked)
+    assert np.array_equal(compress(many).predict(asked), said)
+    plain = compress(many).facts_["sizes"]["bytes"]
+    assert np.array_equal(compress(many, max_bytes=plain).predict(asked), said)
+    with pytest.raises(InputError, match="was not measured"):
+        compress(many, max_bytes=plain - 1)
+    small = compress(many, texts=[text for text in asked for _ in range(2)])
+    assert small.facts_["sizes"]["agreement"] >= 0.995
+    assert small.facts_["sizes"]["bytes"] < 0.5 * small.facts_["sizes"]["bytes_before"]
+    with pytest.raises(InputError, match="half a point may be lost"):
+        compress(many, texts=asked, max_bytes=500)
+
+
 def test_without_texts_the_weights_are_rounded_and_nothing_is_dropped(fitted):
     small = compress(fitted)
     assert small.facts_["sizes"]["features"] == fitted.facts_["sizes"]["features"]

@@ -19,6 +19,7 @@ from minent.classifier.exporting import FORMATS, checking, graph, huggingface, n
 from minent.classifier.features import Vocabulary, as_read
 from minent.classifier.features import ngrams as read_ngrams
 from minent.classifier.linear import LinearModel, RowTransform
+from minent.classifier.pruning import rounded
 from minent.errors import ArtifactError, FolderExistsError, InputError, MissingExtraError
 
 SPACED = ["Don't rock the boat", "the old boat, the OLD sea", "ΟΔΟΣ ΣΑΣ: rock!", "naïve İstanbul — ok?"] * 2
@@ -42,13 +43,18 @@ def model_of(script: str, kind: str, classes: int = 3) -> TextClassifier:
     return made
 
 
+def with_mixtures(classifier):
+    classifier.model_ = rounded(classifier.model_)
+    return classifier
+
+
 MODELS = {
     "words, tf-idf": lambda: model_of("spaced", "tfidf"),
     "words, length": lambda: model_of("spaced", "length"),
     "characters, tf-idf": lambda: model_of("unspaced", "tfidf"),
     "characters, length": lambda: model_of("unspaced", "length"),
     "8 bits": lambda: compress(model_of("unspaced", "length"), force=True),
-    "8 bits, mixtures": lambda: compress(model_of("spaced", "tfidf", classes=24), force=True),
+    "8 bits, mixtures": lambda: with_mixtures(model_of("spaced", "tfidf", classes=24)),
 }
 
 

@@ -73,7 +73,8 @@ def compress(
     pruner = Pruner(whole, whole.vocabulary.count(learned))
     model = _smallest(pruner, judge) if max_bytes is None else _largest(pruner, max_bytes)
     loss = judge.loss(model)
-    only_rounded = loss.agreement is None and len(model.vocabulary) == len(whole.vocabulary)
+    as_they_were = len(model.vocabulary) == len(whole.vocabulary) and "mixture" not in (model.packed or {})
+    only_rounded = loss.agreement is None and as_they_were
     if not (force or loss.is_small or only_rounded):
         raise InputError(
             f"with {len(model.vocabulary)} of {len(whole.vocabulary)} n-grams {loss}; {_NEEDED}. Allow more bytes, "
@@ -194,10 +195,17 @@ def _divide(
 
 
 def _smallest(pruner: Pruner, judge: Judge) -> LinearModel:
-    """Ever fewer n-grams, while the loss is small; all of them where there is nothing to judge by."""
-    best = pruner.keep(pruner.size)
-    for step in range(1, 2 * _HALVINGS + 1) if len(judge.said) else ():
-        smaller = pruner.keep(max(1, int(pruner.size * 2 ** (-step / 2))))
+    """Ever fewer n-grams, while the loss is small; all of them where there is nothing to judge by.
+
+    Many classes are mixtures of some, unless that loses too much or cannot be judged: not all are that alike.
+    """
+    best, plain = pruner.keep(pruner.size), pruner.keep(pruner.size, mixed=False)
+    if not len(judge.said):
+        return plain
+    mixed = judge.loss(best).is_small or not judge.loss(plain).is_small
+    best = best if mixed else plain
+    for step in range(1, 2 * _HALVINGS + 1):
+        smaller = pruner.keep(max(1, int(pruner.size * 2 ** (-step / 2))), mixed=mixed)
         if not judge.loss(smaller).is_small:
             break
         best = smaller
@@ -205,7 +213,10 @@ def _smallest(pruner: Pruner, judge: Judge) -> LinearModel:
 
 
 def _largest(pruner: Pruner, max_bytes: int) -> LinearModel:
-    """The most n-grams that fit."""
+    """The most n-grams that fit; all as they are, if they do."""
+    plain = pruner.keep(pruner.size, mixed=False)
+    if plain.bytes_on_disk <= max_bytes:
+        return plain
     low, high = 0, pruner.size  # so many fit, and more than so many do not
     while low < high:
         middle = (low + high + 1) // 2

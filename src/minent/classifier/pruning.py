@@ -40,13 +40,13 @@ class Pruner:
         """How many n-grams the whole model has."""
         return len(self._order)
 
-    def keep(self, count: int) -> LinearModel:
-        """Return the model of the n-grams that count most, so many of them, fitted and rounded."""
+    def keep(self, count: int, *, mixed: bool = True) -> LinearModel:
+        """Return the model of the n-grams that count most, so many of them, fitted and rounded; see `rounded`."""
         columns = np.sort(self._order[:count])
         kept = self._cut(columns)
         if count < self.size and len(self._scores):
             kept = _fitted(kept, restricted(self._counts, columns, self.size), self._scores)
-        return rounded(kept)
+        return rounded(kept, mixed=mixed)
 
     def cut_and_rounded(self, count: int) -> LinearModel:
         """Return it with the weights as they were, which takes as many bytes."""
@@ -95,13 +95,13 @@ def _fitted(model: LinearModel, counts: Counts, scores: np.ndarray) -> LinearMod
     return replace(model, weights=model.weights + moved[:-1], bias=model.bias + moved[-1])
 
 
-def rounded(model: LinearModel) -> LinearModel:
-    """Return the model with the weights that its 8-bit form stands for."""
+def rounded(model: LinearModel, *, mixed: bool = True) -> LinearModel:
+    """Return the model with the weights that its 8-bit form stands for; of many classes, some `mixed` from others."""
     from minent import lowrank
 
     weights = model.weights - model.weights.mean(axis=1, keepdims=True)
     packed: dict[str, np.ndarray] = {}
-    if weights.shape[1] >= _MANY_CLASSES:
+    if mixed and weights.shape[1] >= _MANY_CLASSES:
         found = lowrank.interpolative(weights, tolerance=0.02, method="qr")
         if len(found.columns) < weights.shape[1]:
             weights, packed["mixture"] = weights[:, found.columns], found.coefficients.astype(np.float32)
