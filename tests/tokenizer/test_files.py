@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from minent.artifacts import contents
 from minent.errors import ArtifactError, InputError
 from minent.tokenizer import Tokenizer
 from minent.tokenizer.formats import EXPORTS, files
@@ -65,15 +66,23 @@ def test_a_full_disk_leaves_what_was_there(made, tmp_path, monkeypatch, format):
     before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
     opened = Path.open
 
+    def write_half(self, data):
+        io.FileIO.write(self, data[: len(data) // 2])
+        raise OSError(28, "No space left on device", self.name)
+
     class FullDisk(io.FileIO):
+        write = write_half
+
+    class FullUnderOneFile(contents._Written):
         def write(self, data):
-            super().write(data[: len(data) // 2])
-            raise OSError(28, "No space left on device", self.name)
+            with contents._writes(self.path):
+                write_half(self, data)
 
     def open_on_full_disk(self, mode="r", *arguments, **options):
         return FullDisk(self, "w") if mode == "wb" else opened(self, mode, *arguments, **options)
 
     monkeypatch.setattr(Path, "open", open_on_full_disk)
+    monkeypatch.setattr(contents, "_Written", FullUnderOneFile)
     with pytest.raises(ArtifactError, match="No space left on device"):
         made.export(path, format, accept_differences=True)
     with pytest.raises(ArtifactError, match="No space left on device"):
