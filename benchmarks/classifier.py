@@ -70,7 +70,9 @@ def main() -> None:
 
 def _patient_climb(climb: type[Climb], *arguments: Any, **settings: Any) -> Climb:
     """Make a climb that no clock cuts short."""
-    return climb(*arguments, **{**settings, "deadline": float("inf")})
+    made = climb(*arguments, **settings)
+    made.deadline = float("inf")  # whether it was given by place or by name
+    return made
 
 
 def measure(name: str, folder: Path, budget_seconds: float, splits: int, seed: int) -> None:
