@@ -50,7 +50,7 @@ def _tokenizers() -> Tokenizer:
         made.cut(text, 9)
         ids, _ = made.encode_arrays(TEXTS)
         made.encode("so it goes")
-        made.encode_arrays(["so it goes 猫" * 30_000])  # enough for the loops over characters
+        made.encode_arrays(["so it goes 猫" * 80_000])  # enough for the loops over characters and for several threads
         made.encode(text, alpha=0.1, seed=0)
         made.marginals(text)
         made.decode(list(ids) * 20)
