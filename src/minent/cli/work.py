@@ -16,7 +16,7 @@ def clear(folder: Path, names: set[str]) -> None:
         InputError: The folder holds something that is not of `names`.
     """
     refuse_foreign(folder, names.__contains__)
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)  # where it cannot be removed, writing there is refused by name
 
 
 def refuse_foreign(folder: Path, is_ours: Callable[[str], bool]) -> None:

@@ -115,13 +115,15 @@ def interpolative(
         if rank is not None:
             found = _sketched(source, first, rank, draw)
         else:
-            found = growing.reach(source, first, float(tolerance), draw)  # type: ignore[arg-type] # one of both is given
+            assert tolerance is not None  # one of both is given
+            found = growing.reach(source, first, float(tolerance), draw)
     else:
         select = _selector(source, method)
         if rank is not None:
             found = _fit_anew(source, [*first, *select(first, rank - len(first), draw)], draw)
         else:
-            found = _reach(source, select, first, float(tolerance), draw)  # type: ignore[arg-type] # one of both is given
+            assert tolerance is not None  # one of both is given
+            found = _reach(source, select, first, float(tolerance), draw)
         if method == "strong":
             found = _strong(source, found, len(first), factor, tolerance)
     return like(_result(found), a)

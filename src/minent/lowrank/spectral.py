@@ -87,7 +87,8 @@ def svd(a: ArrayLike | Any, *, rank: int | None = None, tolerance: float | None 
     draw = np.random.default_rng(seed)
     if rank is not None:
         return like(leading(source, rank, draw), a)
-    return like(_reach(source, float(tolerance), draw), a)  # type: ignore[arg-type] # one of both is given
+    assert tolerance is not None  # one of both is given
+    return like(_reach(source, float(tolerance), draw), a)
 
 
 def _is_small(source: Source, rank: int | None) -> bool:

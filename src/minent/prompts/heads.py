@@ -17,7 +17,7 @@ class Head(nn.Module):
 
     def forward(self, features: Tensor, body: Body) -> Tensor:
         """Score the classes."""
-        raise NotImplementedError
+        raise NotImplementedError  # not abstract: it holds the place where features alone are asked for
 
     def fold(self, body: Body) -> Head:
         """The same as plain tables."""
