@@ -386,6 +386,17 @@ def test_a_lock_that_is_removed_while_it_is_looked_at_is_taken_again(tmp_path, m
         assert (tmp_path / ".model.lock").read_text() == str(os.getpid())
 
 
+def test_a_disk_that_is_full_to_the_last_byte_keeps_no_lock(tmp_path, monkeypatch):
+    def full(handle, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    refused = pytest.raises(ArtifactError, match=r"model: cannot be written \(No space left on device\)")
+    with refused, artifacts.locked(tmp_path / "model"):
+        pytest.fail("it was taken")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path):
     (tmp_path / "precious").write_text("data")
     (tmp_path / ".model.lock").symlink_to(tmp_path / "precious")

@@ -53,12 +53,11 @@ def _take(path: Path, folder: Path) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         except OSError as error:
-            raise ArtifactError(f"{folder}: cannot be written ({error.strerror}). Choose another place.") from error
+            raise _unwritable(folder, error) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_at(handle, path):
-                os.truncate(handle, 0)
-                os.write(handle, str(os.getpid()).encode())
+                _sign(handle, path, folder)
                 return handle
             os.close(handle)
         except BlockingIOError:
@@ -67,6 +66,21 @@ def _take(path: Path, folder: Path) -> int:
             raise ArtifactError(
                 f"{folder}: another run is working on it (process {holder}). Wait for it, or choose another place."
             ) from None
+
+
+def _sign(handle: int, path: Path, folder: Path) -> None:
+    """Write into the lock who holds it; where the disk has no room even for that, leave no lock behind."""
+    try:
+        os.truncate(handle, 0)
+        os.write(handle, str(os.getpid()).encode())
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        os.close(handle)
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> ArtifactError:
+    return ArtifactError(f"{folder}: cannot be written ({error.strerror}). Choose another place.")
 
 
 def _is_at(handle: int, path: Path) -> bool:
