@@ -212,7 +212,8 @@ def show(
         return [row["bits"] for row in found if row["seed"] < arguments.seeds]
 
     def cell(values: list[float]) -> str:
-        return f"{statistics.fmean(values):.4f} ({statistics.pstdev(values):.4f})" if values else "-"
+        spread = f" ({statistics.pstdev(values):.4f})" if len(values) > 1 else ""
+        return f"{statistics.fmean(values):.4f}{spread}" if values else "-"
 
     print(f"\n{language}: {len(text.train[0]):,} tokens of text, {rows[0]['held_tokens']:,} hidden tokens held out,")
     print(f"{arguments.tokens:,} tokens read, learning rate {arguments.learning_rate}, start from {arguments.start};")
