@@ -166,7 +166,7 @@ class _Forces:
         self.pairs, self.pool = pairs, pool
         self.mass = np.asarray(pairs.sum(axis=1)).ravel().astype(np.float32)
         self.weights = pairs.data.astype(np.float32)
-        self.cuts = np.linspace(0, size, min(size, 64) + 1).astype(np.int64)
+        self.cuts = np.linspace(0, size, min(size // 64, 64) + 2).astype(np.int64)  # a row costs less than a task
 
     def __call__(self, places: np.ndarray, pull: float) -> np.ndarray:
         xs, ys = np.ascontiguousarray(places[:, 0]), np.ascontiguousarray(places[:, 1])
