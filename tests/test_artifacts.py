@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -436,3 +437,30 @@ def test_what_is_clear_already_and_our_own_bugs_stay_as_they_are():
         raise ArtifactError("as it was")
     with pytest.raises(AssertionError), artifacts.understood("some/folder"):
         raise AssertionError
+
+
+def test_a_kill_while_unfinished_work_is_removed_leaves_none_of_it_under_its_name(tmp_path, monkeypatch):
+    work = tmp_path / "model.partial"
+    (work / "stage").mkdir(parents=True)
+    (work / "stage" / "arrays").write_text("numbers")
+
+    def killed(folder, ignore_errors):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            artifacts.remove(work)
+    assert not work.exists()
+    (aside,) = tmp_path.iterdir()
+    aside.rename(aside.with_name(".model.partial.writing-999999999"))  # of a process that is gone
+    work.mkdir()
+    artifacts.remove(work)
+    assert not list(tmp_path.iterdir())
+
+
+def test_unfinished_work_in_a_folder_that_nobody_may_write_goes_file_by_file(tmp_path, monkeypatch):
+    (tmp_path / "model.partial").mkdir()
+    monkeypatch.setattr(Path, "rename", lambda path, target: (_ for _ in ()).throw(PermissionError()))
+    artifacts.remove(tmp_path / "model.partial")
+    assert not list(tmp_path.iterdir())

@@ -161,6 +161,16 @@ def test_train_leaves_a_foreign_partial_folder_alone(tmp_path):
     assert (tmp_path / "t.partial" / "mine.txt").exists()
 
 
+def test_what_a_kill_left_half_replaced_is_no_foreign_file(tmp_path):
+    left = tmp_path / "t.partial" / ".draft.writing-old-999999999"
+    left.mkdir(parents=True)
+    made = run(
+        "tokenizer", "train", "-", "--vocab-size", 300, "--resume", "-o", tmp_path / "t", stdin="so it goes\n" * 99
+    )
+    assert (made.code, made.err) == (0, "")
+    assert not left.parent.exists()
+
+
 def test_stats_describes_pieces_and_each_file(tokenizer_folder, tmp_path):
     (tmp_path / "a.txt").write_text("the film 猫\n", encoding="utf-8")
     (tmp_path / "b.txt").write_text("the film\n", encoding="utf-8")

@@ -22,7 +22,7 @@ from minent.artifacts.contents import (
 )
 from minent.artifacts.locking import locked
 from minent.artifacts.manifest import MANIFEST, Manifest, read_manifest, unknown_kind
-from minent.artifacts.saving import Draft, refuse_taken, writing
+from minent.artifacts.saving import Draft, refuse_taken, remove, writing
 
 __all__ = [
     "MANIFEST",
@@ -39,6 +39,7 @@ __all__ = [
     "plain",
     "read_manifest",
     "refuse_taken",
+    "remove",
     "save_arrays",
     "understood",
     "unknown_kind",

@@ -88,6 +88,30 @@ def refuse_taken(folder: str | Path, *, overwrite: bool = False) -> None:
     _refuse_taken(_behind_link(Path(folder)), overwrite)
 
 
+def remove(folder: str | Path) -> None:
+    """Remove a folder of unfinished work at one stroke, if it is there.
+
+    It is moved aside before it goes file by file, so that no kill leaves half of it under its name, where the next run
+    would look for work and find what nobody can read. What a kill leaves aside goes with the next removal.
+
+    Args:
+        folder: The folder.
+
+    Example:
+        >>> import tempfile
+        >>> place = tempfile.mkdtemp()
+        >>> remove(place)
+        >>> Path(place).exists()
+        False
+    """
+    folder = Path(folder)
+    _clear_leftovers(folder)
+    if folder.is_dir():
+        with suppress(OSError):  # its parent cannot be written: then it goes file by file where it is
+            folder = folder.rename(folder.parent / f".{folder.name}.writing-{os.getpid()}")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _behind_link(folder: Path) -> Path:
     """Where a link leads, though nothing may be there yet: it is that which is written, and the link stays."""
     return Path(os.path.realpath(folder)) if folder.is_symlink() else folder

@@ -6,7 +6,6 @@ one that is not is made and kept; files are written beside and renamed, so a hal
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -71,4 +70,4 @@ class Workbench:
     def clear(self) -> None:
         """Remove the folder and all that it keeps."""
         if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            artifacts.remove(self.folder)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -96,7 +95,7 @@ def learn(
             raise
         classifier.save(output, overwrite=overwrite)
         report.write(output, output / "report.html")
-        shutil.rmtree(partial, ignore_errors=True)
+        artifacts.remove(partial)
     print("\n".join(tables.ladder(classifier.ladder_)))
     print("\n".join(classifier.decision_))
     print(f"model: {output}\nreport: {output / 'report.html'}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,7 +83,7 @@ def pretrain(
         _refuse_without_recipe(context)
     else:
         _refuse_beside_recipe(context)
-    from minent import encoders
+    from minent import artifacts, encoders
     from minent.cli import pretraining
     from minent.tokenizer import Tokenizer
 
@@ -148,7 +147,7 @@ def pretrain(
     if _paused(trained, checkpoint):
         return
     trained.save(output, overwrite=overwrite, tokenizer=known)
-    shutil.rmtree(checkpoint, ignore_errors=True)
+    artifacts.remove(checkpoint)
     print(f"{output}: {trained.facts['steps']:,} steps, {_sentence(trained.facts['held_out'])}")
 
 
