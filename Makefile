@@ -34,9 +34,11 @@ fuzz: setup                   ## long campaigns: tokenizer exports (15 times FUZ
 	MINENT_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/tokenizer/test_fuzz.py
 	MINENT_FUZZ=20000 $(BIN)/python -m pytest tests/reliability
 
-soak: setup                   ## kill -9 a hundred times, full and read-only disks
+soak: setup                   ## kill -9, a hundred times and at changes to the disk; full and read-only disks, bounded files
 	$(BIN)/python -m tests.reliability.faults kill --kills 100
+	$(BIN)/python -m tests.reliability.faults save --every 7
 	$(BIN)/python -m tests.reliability.faults disk
+	$(BIN)/python -m tests.reliability.faults files
 
 # The tests that need nothing but minent, its `serve` extra and the test tools themselves.
 ALONE := tests/test_artifacts.py tests/test_contracts.py tests/test_errors.py tests/test_runtime.py tests/corpus \

@@ -1,7 +1,7 @@
 """What a machine does to a long run, as a campaign of minutes to an hour; the tests run a short form of each.
 
 python -m tests.reliability.faults kill --kills 100      # at random moments; --keep DIR: one that was stopped goes on
-python -m tests.reliability.faults save                  # before each change that the last save makes to the disk
+python -m tests.reliability.faults save                  # before each change to the disk, from the first save on
 python -m tests.reliability.faults disk                  # full, read-only; needs the right to mount a small tmpfs
 python -m tests.reliability.faults files                 # files that may not grow beyond a size
 """
@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", nargs="+", choices=list(JOBS), default=list(JOBS))
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--every", type=int, default=1, help="only before each so many-th change")
     parser.add_argument("--kilobytes", nargs="+", type=int, default=KILOBYTES)
     asked = parser.parse_args()
     load_libraries()
@@ -51,10 +52,8 @@ def main() -> None:
             if asked.what == "kill":
                 print(f"{job}: {kill_again_and_again(folder, job, asked.kills, asked.seed)}", flush=True)
             elif asked.what == "save":
-                count = kill_at_each_step_of_the_save(folder, job)
-                print(
-                    f"{job}: killed before each of {count} changes of a save; the old one or the new, and then the new"
-                )
+                count = kill_at_each_step_of_the_save(folder, job, asked.every)
+                print(f"{job}: killed {count} times; the old one or the new was there, and then the new", flush=True)
             else:
                 print("\n".join(f"{job}, {line}" for line in of_disks(folder, job, asked)), flush=True)
 

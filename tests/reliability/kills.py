@@ -131,12 +131,14 @@ def kill_at_each_step_of_the_save(folder: Path, job: str, every: int = 1) -> int
     partial, finished = output.with_name(f"{output.name}.partial"), folder / "finished"
     shutil.copytree(old, output)
     assert Run(folder, line, _dies(0)).killed
-    shutil.copytree(partial, finished)
+    if partial.exists():  # of a job whose first save is of unfinished work, nothing is there yet
+        shutil.copytree(partial, finished)
     step = kills = 0
     while True:
         for path, begin in ((output, old), (partial, finished)):
             shutil.rmtree(path, ignore_errors=True)
-            shutil.copytree(begin, path)
+            if begin.exists():
+                shutil.copytree(begin, path)
         if not Run(folder, line, _dies(step)).killed:
             break
         kills += 1
